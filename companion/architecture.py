@@ -1,0 +1,335 @@
+"""Layers written to be read: convolution, pooling, recurrence, batch norm, residuals.
+
+Each takes torch's arguments in torch's order and equals its torch twin; each is differentiable and
+computes on the device of its inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def output_size(
+    n: int, *, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1
+) -> int:
+    """Number of places a window has on `n` points: `floor((n + 2p - d(k - 1) - 1) / s) + 1`.
+
+    Raises:
+        ValueError: an argument is out of range, or the window does not fit anywhere.
+    """
+    _check_window(kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation)
+    span = dilation * (kernel_size - 1) + 1
+    if n < 1 or n + 2 * padding < span:
+        raise ValueError(
+            f"a window that spans {span} points (kernel_size={kernel_size}, dilation={dilation}) "
+            f"does not fit on {n} points with padding={padding}"
+        )
+    return (n + 2 * padding - span) // stride + 1
+
+
+def receptive_field(layers: Sequence[tuple[int, ...]]) -> int:
+    """Number of input points that one output of a stack can see.
+
+    `layers` are `(kernel_size, stride)` or `(kernel_size, stride, dilation)`, first layer first.
+    """
+    field, jump = 1, 1
+    for layer in layers:
+        kernel_size, stride, dilation = (*layer, 1, 1)[:3] if len(layer) < 3 else layer
+        _check_window(kernel_size=kernel_size, stride=stride, padding=0, dilation=dilation)
+        field += dilation * (kernel_size - 1) * jump
+        jump *= stride
+    return field
+
+
+def conv1d(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int = 1,
+    padding: int = 0,
+    dilation: int = 1,
+) -> Tensor:
+    """Cross-correlates series (N, C_in, L) with kernels (C_out, C_in, K) into (N, C_out, L_out).
+
+    Source: LeCun et al., Neural Computation 1(4), 1989 (one dimension: time-delay networks).
+    """
+    _check_conv(x, weight, bias, n_dims=1)
+    windows = _windows(x, weight.shape[-1:], (stride,), (padding,), (dilation,))
+    y = torch.einsum("nclk,ock->nol", windows, weight)  # windows: (N, C_in, L_out, K)
+    return y if bias is None else y + bias[:, None]
+
+
+def conv2d(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | tuple[int, int] = 1,
+    padding: int | tuple[int, int] = 0,
+    dilation: int | tuple[int, int] = 1,
+) -> Tensor:
+    """Cross-correlates images (N, C_in, H, W) with kernels (C_out, C_in, K_h, K_w).
+
+    Every output is one dot product of a patch with a kernel, so the whole layer is one matrix
+    product: kernels as rows, patches as columns.  Returns (N, C_out, H_out, W_out).
+
+    Source: LeCun et al., Neural Computation 1(4), 1989; as a matrix product: im2col.
+    """
+    _check_conv(x, weight, bias, n_dims=2)
+    windows = _windows(x, weight.shape[-2:], _pair(stride), _pair(padding), _pair(dilation))
+    n, c_in, h_out, w_out, k_h, k_w = windows.shape
+    # (N, C_in, H, W, Kh, Kw) -> (N, C_in*Kh*Kw, H*W): one column per place of the window
+    columns = windows.permute(0, 1, 4, 5, 2, 3).reshape(n, c_in * k_h * k_w, h_out * w_out)
+    y = weight.flatten(1) @ columns  # (C_out, C_in*Kh*Kw) @ (N, C_in*Kh*Kw, H*W)
+    if bias is not None:
+        y = y + bias[:, None]
+    return y.view(n, -1, h_out, w_out)
+
+
+def max_pool1d(x: Tensor, kernel_size: int, stride: int | None = None, padding: int = 0) -> Tensor:
+    """Largest value in each window of (N, C, L).  `stride` is `kernel_size` by default."""
+    windows = _pool_windows(x, (kernel_size,), stride, padding, fill=-torch.inf, n_dims=1)
+    return windows.amax(-1)
+
+
+def max_pool2d(
+    x: Tensor,
+    kernel_size: int | tuple[int, int],
+    stride: int | tuple[int, int] | None = None,
+    padding: int | tuple[int, int] = 0,
+) -> Tensor:
+    """Largest value in each window of (N, C, H, W).
+
+    Where several values tie, the gradient is shared equally among them (torch's own layer gives it
+    to the first).
+    """
+    windows = _pool_windows(x, _pair(kernel_size), stride, padding, fill=-torch.inf, n_dims=2)
+    return windows.amax((-2, -1))
+
+
+def avg_pool1d(x: Tensor, kernel_size: int, stride: int | None = None, padding: int = 0) -> Tensor:
+    """Mean of each window of (N, C, L); padded zeros count, as in torch."""
+    return _pool_windows(x, (kernel_size,), stride, padding, fill=0.0, n_dims=1).mean(-1)
+
+
+def avg_pool2d(
+    x: Tensor,
+    kernel_size: int | tuple[int, int],
+    stride: int | tuple[int, int] | None = None,
+    padding: int | tuple[int, int] = 0,
+) -> Tensor:
+    """Mean of each window of (N, C, H, W); padded zeros count, as in torch."""
+    windows = _pool_windows(x, _pair(kernel_size), stride, padding, fill=0.0, n_dims=2)
+    return windows.mean((-2, -1))
+
+
+class BatchNorm(nn.Module):
+    """Normalizes each channel over the batch and all positions; twin of `nn.BatchNorm1d/2d`.
+
+    Takes (N, C), (N, C, L) or (N, C, H, W).  In training mode uses the batch's mean and biased
+    variance and moves the running statistics (unbiased variance) by `momentum`; in evaluation mode
+    uses the running statistics, so an example's output does not depend on its batch.
+
+    Source: Ioffe & Szegedy, ICML 2015.
+    """
+
+    def __init__(self, n_channels: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
+        super().__init__()
+        if n_channels < 1:
+            raise ValueError(f"n_channels must be at least 1, got {n_channels}")
+        self.eps, self.momentum = eps, momentum
+        self.weight = nn.Parameter(torch.ones(n_channels))
+        self.bias = nn.Parameter(torch.zeros(n_channels))
+        self.register_buffer("running_mean", torch.zeros(n_channels))
+        self.register_buffer("running_var", torch.ones(n_channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.ndim < 2 or x.shape[1] != len(self.weight):
+            raise ValueError(
+                f"batch norm over {len(self.weight)} channels got shape {tuple(x.shape)}: "
+                "channels are dimension 1, as in (N, C), (N, C, L) or (N, C, H, W)"
+            )
+        over = [d for d in range(x.ndim) if d != 1]
+        as_channels = (-1,) + (1,) * (x.ndim - 2)  # (C,) -> (C, 1, ...)
+        if self.training:
+            n = x.numel() // x.shape[1]
+            if n < 2:
+                raise ValueError(
+                    "batch norm in training mode needs more than one value per channel, got 1: "
+                    "use a larger batch, or model.eval()"
+                )
+            mean, var = x.mean(over), x.var(over, unbiased=False)
+            with torch.no_grad():
+                self.running_mean.lerp_(mean, self.momentum)
+                self.running_var.lerp_(var * n / (n - 1), self.momentum)
+        else:
+            mean, var = self.running_mean, self.running_var
+        scale = self.weight / torch.sqrt(var + self.eps)
+        return (x - mean.view(as_channels)) * scale.view(as_channels) + self.bias.view(as_channels)
+
+
+def rnn_cell(
+    x: Tensor,
+    h: Tensor,
+    weight_ih: Tensor,
+    weight_hh: Tensor,
+    bias_ih: Tensor | None = None,
+    bias_hh: Tensor | None = None,
+) -> Tensor:
+    """One step of a plain recurrent network: `h' = tanh(W_ih x + b_ih + W_hh h + b_hh)`.
+
+    x (N, I), h (N, H), weight_ih (H, I), weight_hh (H, H), biases (H,); returns (N, H).
+
+    Source: Elman, Cognitive Science 14(2), 1990.
+    """
+    _check_cell(x, h, weight_ih, weight_hh, n_gates=1)
+    return torch.tanh(_affine(x, weight_ih, bias_ih) + _affine(h, weight_hh, bias_hh))
+
+
+def gru_cell(
+    x: Tensor,
+    h: Tensor,
+    weight_ih: Tensor,
+    weight_hh: Tensor,
+    bias_ih: Tensor | None = None,
+    bias_hh: Tensor | None = None,
+) -> Tensor:
+    """One step of a gated recurrent unit; gates stacked in torch's order: reset, update, new.
+
+    `r = s(W_ir x + W_hr h)`, `z = s(W_iz x + W_hz h)`, `n = tanh(W_in x + r * (W_hn h + b_hn))`,
+    `h' = (1 - z) n + z h`.  x (N, I), h (N, H), weight_ih (3H, I), weight_hh (3H, H), biases (3H,).
+
+    Source: Cho et al., EMNLP 2014 (with the reset gate applied after the matrix, as in torch).
+    """
+    _check_cell(x, h, weight_ih, weight_hh, n_gates=3)
+    reset_x, update_x, new_x = _affine(x, weight_ih, bias_ih).chunk(3, dim=-1)
+    reset_h, update_h, new_h = _affine(h, weight_hh, bias_hh).chunk(3, dim=-1)
+    reset = torch.sigmoid(reset_x + reset_h)
+    update = torch.sigmoid(update_x + update_h)
+    new = torch.tanh(new_x + reset * new_h)
+    return (1 - update) * new + update * h
+
+
+class Residual(nn.Module):
+    """Adds a shortcut around `body`: `x + body(x)`, or `shortcut(x) + body(x)`.
+
+    The default shortcut is the identity, so body must keep the shape.
+
+    Source: He, Zhang, Ren & Sun, CVPR 2016.
+    """
+
+    def __init__(self, body: nn.Module, shortcut: nn.Module | None = None) -> None:
+        super().__init__()
+        self.body = body
+        self.shortcut = shortcut if shortcut is not None else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        change, kept = self.body(x), self.shortcut(x)
+        if change.shape != kept.shape:
+            raise ValueError(
+                f"the body gives shape {tuple(change.shape)}, the shortcut {tuple(kept.shape)}: "
+                "where a block changes its shape, give the shortcut a 1x1 convolution with the "
+                "same stride and channels"
+            )
+        return kept + change
+
+
+def _windows(
+    x: Tensor,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    fill: float = 0.0,
+) -> Tensor:
+    """Every place of the window: (N, C, *spatial) -> (N, C, *places, *kernel)."""
+    n_dims = len(kernel)
+    for n, k, s, p, d in zip(x.shape[-n_dims:], kernel, stride, padding, dilation, strict=True):
+        output_size(n, kernel_size=k, stride=s, padding=p, dilation=d)
+    if any(padding):
+        x = F.pad(x, [p for p in reversed(padding) for _ in range(2)], value=fill)
+    for dim in range(n_dims):
+        span = dilation[dim] * (kernel[dim] - 1) + 1
+        x = x.unfold(2 + dim, span, stride[dim])[..., :: dilation[dim]]
+    return x
+
+
+def _pool_windows(
+    x: Tensor,
+    kernel: tuple[int, ...],
+    stride: int | tuple[int, ...] | None,
+    padding: int | tuple[int, ...],
+    *,
+    fill: float,
+    n_dims: int,
+) -> Tensor:
+    if x.ndim != n_dims + 2:
+        raise ValueError(
+            f"pooling over {n_dims} dimensions takes {n_dims + 2}-dimensional input "
+            f"(N, C, ...), got shape {tuple(x.shape)}"
+        )
+    steps = kernel if stride is None else _times(stride, n_dims)
+    pads = _times(padding, n_dims)
+    if any(p > k // 2 for p, k in zip(pads, kernel, strict=True)):
+        raise ValueError(f"padding {pads} is more than half the kernel_size {kernel}")
+    return _windows(x, kernel, steps, pads, (1,) * n_dims, fill)
+
+
+def _affine(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    y = x @ weight.T
+    return y if bias is None else y + bias
+
+
+def _times(value: int | tuple[int, ...], n_dims: int) -> tuple[int, ...]:
+    return (value,) * n_dims if isinstance(value, int) else tuple(value)
+
+
+def _pair(value: int | tuple[int, int]) -> tuple[int, ...]:
+    return _times(value, 2)
+
+
+def _check_window(*, kernel_size: int, stride: int, padding: int, dilation: int) -> None:
+    for name, value, least in (
+        ("kernel_size", kernel_size, 1),
+        ("stride", stride, 1),
+        ("padding", padding, 0),
+        ("dilation", dilation, 1),
+    ):
+        if not isinstance(value, int) or value < least:
+            raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+
+
+def _check_conv(x: Tensor, weight: Tensor, bias: Tensor | None, *, n_dims: int) -> None:
+    shape = "(N, C_in, L)" if n_dims == 1 else "(N, C_in, H, W)"
+    if x.ndim != n_dims + 2:
+        raise ValueError(
+            f"conv{n_dims}d takes input {shape}, got shape {tuple(x.shape)}: "
+            "add the batch or channel dimension with x.unsqueeze"
+        )
+    if weight.ndim != n_dims + 2 or weight.shape[1] != x.shape[1]:
+        raise ValueError(
+            f"weight has shape {tuple(weight.shape)}, expected (C_out, {x.shape[1]}, "
+            f"{'K' if n_dims == 1 else 'K_h, K_w'}) for input with {x.shape[1]} channels: "
+            "channels are dimension 1 (channels-last input?)"
+        )
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(f"bias has shape {tuple(bias.shape)}, expected ({weight.shape[0]},)")
+    if x.dtype != weight.dtype or not x.is_floating_point():
+        raise ValueError(
+            f"input is {x.dtype} and weight is {weight.dtype}: both must be the same "
+            "floating-point dtype (integer images: x.float())"
+        )
+
+
+def _check_cell(x: Tensor, h: Tensor, weight_ih: Tensor, weight_hh: Tensor, n_gates: int) -> None:
+    size = n_gates * h.shape[-1]
+    expected = {"weight_ih": (size, x.shape[-1]), "weight_hh": (size, h.shape[-1])}
+    for (name, shape), weight in zip(expected.items(), (weight_ih, weight_hh), strict=True):
+        if tuple(weight.shape) != shape:
+            raise ValueError(
+                f"{name} has shape {tuple(weight.shape)}, expected {shape} for input "
+                f"{tuple(x.shape)} and state {tuple(h.shape)}"
+            )

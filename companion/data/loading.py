@@ -1,0 +1,152 @@
+"""`load`: one function for every data set of the course."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from companion.data.dataset import Dataset
+
+DIGITS = tuple("0123456789")
+GARMENTS = (
+    "T-shirt", "trouser", "pullover", "dress", "coat",
+    "sandal", "shirt", "sneaker", "bag", "ankle boot",
+)  # fmt: skip
+SPLITS = ("train", "test", "all")
+NAMES = ("mnist1d", "mnist", "fashion_mnist", "digits", "breast_cancer")
+HAS_FULL = ("mnist", "fashion_mnist")
+
+
+def load(name: str, *, split: str = "train", source: str = "embedded") -> Dataset:
+    """Loads a data set: inputs float32, targets int64.
+
+    | name            | inputs                      | train + test   | classes |
+    | --------------- | --------------------------- | -------------- | ------- |
+    | "mnist1d"       | (N, 40)                     | 4,000 + 1,000  | 10      |
+    | "mnist"         | (N, 1, 28, 28) in [0, 1]    | 4,000 + 1,000  | 10      |
+    | "fashion_mnist" | (N, 1, 28, 28) in [0, 1]    | 4,000 + 1,000  | 10      |
+    | "digits"        | (N, 1, 8, 8) in [0, 1]      | 1,437 + 360    | 10      |
+    | "breast_cancer" | (N, 30), unscaled           | 455 + 114      | 2       |
+
+    `source="embedded"` reads what ships with the package and needs no network.
+    `source="full"` gives MNIST and Fashion-MNIST whole (60,000 + 10,000), from torchvision's
+    cache where it is already there, else downloaded once.
+
+    Raises:
+        ValueError: an unknown name, split or source, or a damaged data file.
+        FileNotFoundError: `source="full"` without a cached copy and without a network.
+    """
+    if name not in NAMES:
+        raise ValueError(f"no data set {name!r}: expected one of {', '.join(NAMES)}")
+    if split not in SPLITS:
+        raise ValueError(f'no split {split!r}: expected "train", "test" or "all"')
+    if source == "full":
+        return _load_full(name, split)
+    if source != "embedded":
+        raise ValueError(f'no source {source!r}: expected "embedded" or "full"')
+    if name in ("digits", "breast_cancer"):
+        return _load_from_sklearn(name, split)
+    return _load_arrays(name, split)
+
+
+def sources() -> dict[str, dict[str, str]]:
+    """Origin, licence and SHA-256 of every file that ships with the package."""
+    return json.loads(_folder().joinpath("SOURCES.json").read_text(encoding="utf-8"))
+
+
+def read_file(file_name: str, folder: Path | None = None) -> dict[str, np.ndarray]:
+    """Arrays of a shipped `.npz` file, after its checksum was compared.
+
+    Raises:
+        ValueError: the file is missing or its bytes are not those that were published.
+    """
+    path = (folder or _folder()).joinpath(file_name)
+    expected = sources()[file_name]["sha256"]
+    if not path.is_file():
+        raise ValueError(f"data file {file_name} is missing: reinstall the course package")
+    content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != expected:
+        raise ValueError(
+            f"data file {file_name} is damaged: its SHA-256 begins {found[:12]}, expected "
+            f"{expected[:12]}; restore it with `git checkout -- companion/data/files` "
+            "or reinstall the course package"
+        )
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        return {key: arrays[key] for key in arrays.files}
+
+
+def _folder() -> Path:
+    return Path(str(files("companion.data") / "files"))
+
+
+@lru_cache(maxsize=8)
+def _arrays(name: str) -> dict[str, np.ndarray]:
+    return read_file(f"{name}.npz")
+
+
+def _load_arrays(name: str, split: str) -> Dataset:
+    arrays = _arrays(name)
+    inputs, targets = arrays["inputs"], arrays["targets"]
+    chosen = {"train": slice(0, 4000), "test": slice(4000, 5000), "all": slice(None)}[split]
+    values = torch.from_numpy(inputs[chosen].copy())
+    if values.dtype == torch.uint8:  # images: (N, 28, 28) bytes -> (N, 1, 28, 28) in [0, 1]
+        values = values.float().unsqueeze(1) / 255
+    labels = torch.from_numpy(targets[chosen].astype(np.int64))
+    classes = GARMENTS if name == "fashion_mnist" else DIGITS
+    return Dataset(values.float(), labels, classes, name, split)
+
+
+def _load_from_sklearn(name: str, split: str) -> Dataset:
+    from sklearn import datasets
+
+    bunch = datasets.load_digits() if name == "digits" else datasets.load_breast_cancer()
+    inputs = torch.from_numpy(bunch.data).float()
+    if name == "digits":
+        inputs = inputs.view(-1, 1, 8, 8) / 16
+        classes = DIGITS
+    else:
+        classes = tuple(str(label) for label in bunch.target_names)
+    everything = Dataset(inputs, torch.from_numpy(bunch.target).long(), classes, name, split)
+    if split == "all":
+        return everything
+    test = torch.from_numpy(_arrays("splits")[f"{name}_test"].astype(np.int64))
+    if split == "test":
+        return everything.subset(test)
+    is_train = torch.ones(len(everything), dtype=torch.bool)
+    is_train[test] = False
+    return everything.subset(is_train)
+
+
+def _load_full(name: str, split: str) -> Dataset:
+    if name not in HAS_FULL:
+        raise ValueError(
+            f"{name!r} has no larger version: source='full' exists for {' and '.join(HAS_FULL)}"
+        )
+    from torchvision import datasets
+
+    root = Path(torch.hub.get_dir()).parent / "companion"
+    kind = datasets.MNIST if name == "mnist" else datasets.FashionMNIST
+    folder = root / kind.__name__ / "raw"
+    parts = []
+    for is_train in {"train": [True], "test": [False], "all": [True, False]}[split]:
+        try:
+            parts.append(kind(root, train=is_train, download=True))
+        except Exception as error:
+            stem = "train" if is_train else "t10k"
+            raise FileNotFoundError(
+                f"the full {name} is not cached and could not be downloaded "
+                f"({type(error).__name__}): put {stem}-images-idx3-ubyte.gz and "
+                f"{stem}-labels-idx1-ubyte.gz into {folder}, or use source='embedded'"
+            ) from error
+    images = torch.cat([part.data for part in parts]).float().unsqueeze(1) / 255
+    labels = torch.cat([part.targets for part in parts]).long()
+    classes = GARMENTS if name == "fashion_mnist" else DIGITS
+    return Dataset(images, labels, classes, name, split)
