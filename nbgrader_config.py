@@ -1,0 +1,37 @@
+"""nbgrader's settings for this course: authoring in solutions/, release in assignments/."""
+
+from pathlib import Path
+
+root = Path(__file__).resolve().parent
+grading = root / "build" / "grading"  # everything nbgrader writes, the gradebook included
+grading.mkdir(parents=True, exist_ok=True)
+
+c = get_config()  # noqa: F821  (nbgrader puts the name here)
+
+c.CourseDirectory.course_id = "learning-is-compression"
+c.CourseDirectory.root = str(root)
+c.CourseDirectory.source_directory = "solutions"
+c.CourseDirectory.release_directory = "assignments"
+c.CourseDirectory.submitted_directory = "build/grading/submitted"
+c.CourseDirectory.autograded_directory = "build/grading/autograded"
+c.CourseDirectory.feedback_directory = "build/grading/feedback"
+c.CourseDirectory.solution_directory = "build/grading/solution"
+c.CourseDirectory.source_with_tests_directory = "build/grading/source_with_tests"
+# A second process waits up to a minute for the gradebook instead of failing at once.
+c.CourseDirectory.db_url = f"sqlite:///{grading / 'gradebook.db'}?timeout=60"
+
+# Where `companion submit` puts a notebook; point it at a class's shared folder.
+c.Exchange.root = str(root / "work" / ".companion" / "exchange")
+
+c.ClearSolutions.code_stub = {"python": "raise NotAttempted()"}
+
+# A deleted test cell comes back before grading.
+c.OverwriteCells.add_missing_cells = True
+
+# Seconds a cell may take; the slowest task trains for about eight on one idle core.
+c.Execute.timeout = 120
+c.Execute.interrupt_on_timeout = True
+
+# nbgrader scores a test cell 0 when anything stands on stderr, and torch warns a lot.
+c.IgnorePattern.enabled = True
+c.IgnorePattern.pattern = "."
