@@ -1,0 +1,6 @@
+# Trend minus series.
+import torch
+
+
+def detrend(x, width):
+    return moving_average(x, width) - x

@@ -1,0 +1,187 @@
+"""Right answers score full, wrong ones fail exactly as tabled; the runner notices otherwise."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tools import variants
+from tools._assignment import Assignment, find, load, names_defined, names_used, stub
+from tools._runner import Job, Runner
+
+ROOT = Path(__file__).resolve().parent.parent
+FIXTURES = ROOT / "tests" / "fixtures_assignment"
+ASSIGNMENTS = {assignment.name: assignment for assignment in find(ROOT)}
+TASKS = [(a.name, task) for a in ASSIGNMENTS.values() for task in a.tasks]
+
+
+@pytest.fixture(scope="module")
+def runner():
+    with Runner(preload=variants.preload([*ASSIGNMENTS.values(), *find(FIXTURES)])) as running:
+        yield running
+
+
+@pytest.fixture
+def tiny(tmp_path) -> Assignment:
+    """A private copy of the tiny assignment, to be broken."""
+    shutil.copytree(FIXTURES, tmp_path, dirs_exist_ok=True)
+    (assignment,) = find(tmp_path)
+    return assignment
+
+
+def problems_of(assignment, task, runner, **options):
+    report = variants.run_task(assignment, task, runner, **options)
+    return "\n".join([*report.problems, *(p for r in report.results for p in r.problems)])
+
+
+@pytest.mark.parametrize(("name", "task"), TASKS)
+def test_variants_are_as_tabled(name, task, runner):
+    assignment = ASSIGNMENTS[name]
+    report = variants.run_task(assignment, task, runner)
+    assert report.holds, "\n".join(variants.table_lines(report, assignment))
+
+
+@pytest.mark.parametrize("name", ASSIGNMENTS)
+def test_reference_scores_full(name, runner):
+    assert variants.check_reference(ASSIGNMENTS[name], runner) == []
+
+
+@pytest.mark.parametrize("name", ASSIGNMENTS)
+def test_stub_is_not_attempted_in_one_line(name, runner):
+    assert variants.check_stubs(ASSIGNMENTS[name], runner) == []
+
+
+def test_tiny_assignment_holds(tiny, runner):
+    assert variants.check_reference(tiny, runner) == []
+    assert variants.check_stubs(tiny, runner) == []
+    for task in tiny.tasks:
+        assert problems_of(tiny, task, runner) == ""
+
+
+def test_dependents_follow_names(tiny):
+    assert tiny.dependents("moving_average") == ["moving_average", "detrend"]
+    assert tiny.dependents("detrend") == ["detrend"]
+
+
+def test_names_of_a_cell():
+    source = "import torch as t\nif True:\n    a, b = 1, 2\nclass C:\n    d = 1\ncall('f', a)"
+    assert names_defined(source) == {"a", "b", "C"}
+    assert {"f", "a", "call"} <= names_used(source)
+
+
+def test_stub_keeps_what_surrounds_the_solution(tiny):
+    source = stub(tiny.tasks["detrend"].solution.source)
+    assert source.endswith('"""\n    raise NotAttempted()') and "trend =" not in source
+
+
+def write(assignment, task, name, body, entry=None, first="# A broken answer, for this test."):
+    folder = assignment.variants / task
+    (folder / f"{name}.py").write_text(f"{first}\ndef detrend(x, width):\n    {body}\n")
+    if entry is not None:
+        with (folder / "expect.yml").open("a") as table:
+            table.write(f"\n{name}: {entry}\n")
+
+
+LOCAL = "{fails: [hidden_detrend], says: The trend is local}"
+ALL = "{fails: [test_detrend, hidden_detrend], says: all trend}"
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "entry", "complaint"),
+    [
+        ("wrong_a", "return x - x.mean()", "{fails: [], says: local}", "the table says 2"),
+        ("wrong_a", "return x - x.mean()", LOCAL.replace("local", "far"), "no message says"),
+        ("wrong_a", "return x - x.mean()", "{fails: [hidden_detrend]}", "does not say what"),
+        ("wrong_a", "return x - x.mean()", None, "has no entry"),
+        ("wrong_a", "return x - x.mean()", "{fails: [hidden_other]}", "is no test cell"),
+        ("wrong_a", "return x + 1", ALL, "passes no test"),
+        ("wrong_a", "return x - moving_average(x, width)", "{says: local}", "loses nothing"),
+        ("wrong_a", "return x - x.nonsense()", ALL, "stopped by no check (error)"),
+        ("wrong_a", "raise SystemExit", ALL, "stopped by no check (error)"),
+        ("wrong_a", "__import__('os')._exit(3)", ALL, "stopped by no check (crash)"),
+        ("right_a", "return x - x.mean()", None, "the table says 2"),
+        ("right_a", "return x - x.mean()", LOCAL, "takes points from a right answer"),
+        ("right_a", "return x - moving_average(x, width) + 1e-7", None, "disagrees with the exam"),
+    ],
+)
+def test_runner_rejects(tiny, runner, name, body, entry, complaint):
+    write(tiny, "detrend", name, body, entry)
+    assert complaint in problems_of(tiny, "detrend", runner, only=name)
+
+
+def test_runner_stops_an_endless_answer(tiny, runner):
+    write(tiny, "detrend", "wrong_endless", "while True: pass", ALL)
+    said = problems_of(tiny, "detrend", runner, only="wrong_endless", seconds=1.0)
+    assert "stopped by no check (timeout)" in said
+
+
+def test_runner_wants_a_first_line_that_names(tiny, runner):
+    write(tiny, "detrend", "wrong_a", "return x - x.mean()", LOCAL, first="import torch")
+    assert "first line is no comment" in problems_of(tiny, "detrend", runner, only="wrong_a")
+
+
+def test_runner_wants_enough_variants(tiny, runner):
+    folder = tiny.variants / "detrend"
+    (folder / "right_linear.py").unlink()
+    (folder / "wrong_sign.py").unlink()
+    said = problems_of(tiny, "detrend", runner)
+    assert "1 right variants" in said and "4 wrong variants of right shape" in said
+    assert "there is no wrong_sign.py" in said
+
+
+def test_runner_wants_an_example(tiny, runner):
+    text = tiny.path.read_text().replace(">>>", "...")
+    tiny.path.write_text(text)
+    again = load(tiny.path, variants=tiny.variants)
+    assert "no `>>>` example" in problems_of(again, "detrend", runner)
+
+
+def test_runner_wants_wrong_answers_that_agree_with_the_example(tiny, runner):
+    text = tiny.path.read_text().replace("tensor([[0., 0., 0., 0.]])", "tensor([[1., 0., 0., 0.]])")
+    tiny.path.write_text(text)
+    again = load(tiny.path, variants=tiny.variants)
+    assert "0 wrong variants agree" in problems_of(again, "detrend", runner)
+
+
+def test_runner_wants_the_pasted_library(tiny, runner):
+    with (tiny.variants / "detrend" / "expect.yml").open("a") as table:
+        table.write("\nlibrary: conv1d\n")
+    assert "no wrong_pasted_library.py" in problems_of(tiny, "detrend", runner)
+
+
+def test_stub_that_computes_is_noticed(tiny, runner):
+    text = tiny.path.read_text()
+    early = '"    ### BEGIN SOLUTION\\n",\n    "    trend'
+    assert early in text
+    tiny.path.write_text(text.replace(early, '"    return x\\n",\n    ' + early))
+    again = load(tiny.path, variants=tiny.variants)
+    assert any("the stub is" in problem for problem in variants.check_stubs(again, runner))
+
+
+def test_runner_scores_as_nbgrader_does(runner):
+    cells = (
+        ("setup", "from companion.checks import partial", None),
+        ("value", "1 + 1; 'text'", 2.0),
+        ("part", "partial(0.5, 'half')", 2.0),
+        ("too_much", "3", 2.0),
+        ("raises", "assert False, 'no'", 2.0),
+        ("nothing", "x = 1", 2.0),
+    )
+    outcomes = runner.run(Job(cells)).outcomes
+    assert {name: (o.status, o.points) for name, o in outcomes.items()} == {
+        "value": ("passed", 2.0), "part": ("partial", 0.5), "too_much": ("error", 0.0),
+        "raises": ("failed", 0.0), "nothing": ("passed", 2.0),
+    }  # fmt: skip
+    assert "half" in outcomes["part"].message
+
+
+def test_runner_survives_a_broken_cell(runner):
+    cells = (
+        ("a", "def f(:", None),
+        ("b", "1 / 0", None),
+        ("t", "assert 'f' not in globals()", 1.0),
+    )
+    report = runner.run(Job(cells))
+    assert set(report.broken) == {"a", "b"} and report.points == 1.0
