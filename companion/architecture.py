@@ -73,20 +73,26 @@ def conv2d(
 ) -> Tensor:
     """Cross-correlates images (N, C_in, H, W) with kernels (C_out, C_in, K_h, K_w).
 
-    Every output is one dot product of a patch with a kernel, so the whole layer is one matrix
-    product: kernels as rows, patches as columns.  Returns (N, C_out, H_out, W_out).
+    Returns (N, C_out, H_out, W_out).  For each place in the kernel, one shifted copy of the image;
+    side by side these copies are the patches, and the layer is one product of patches with kernels.
 
     Source: LeCun et al., Neural Computation 1(4), 1989; as a matrix product: im2col.
     """
     _check_conv(x, weight, bias, n_dims=2)
-    windows = _windows(x, weight.shape[-2:], _pair(stride), _pair(padding), _pair(dilation))
-    n, c_in, h_out, w_out, k_h, k_w = windows.shape
-    # (N, C_in, H, W, Kh, Kw) -> (N, C_in*Kh*Kw, H*W): one column per place of the window
-    columns = windows.permute(0, 1, 4, 5, 2, 3).reshape(n, c_in * k_h * k_w, h_out * w_out)
-    y = weight.flatten(1) @ columns  # (C_out, C_in*Kh*Kw) @ (N, C_in*Kh*Kw, H*W)
-    if bias is not None:
-        y = y + bias[:, None]
-    return y.view(n, -1, h_out, w_out)
+    (s_h, s_w), (p_h, p_w), (d_h, d_w) = _pair(stride), _pair(padding), _pair(dilation)
+    k_h, k_w = weight.shape[-2:]
+    h = output_size(x.shape[-2], kernel_size=k_h, stride=s_h, padding=p_h, dilation=d_h)
+    w = output_size(x.shape[-1], kernel_size=k_w, stride=s_w, padding=p_w, dilation=d_w)
+    x = F.pad(x, (p_w, p_w, p_h, p_h)).permute(0, 2, 3, 1)  # (N, C, H, W) -> (N, H, W, C)
+    shifted = [
+        x[:, i : i + s_h * (h - 1) + 1 : s_h, j : j + s_w * (w - 1) + 1 : s_w]
+        for i in range(0, d_h * k_h, d_h)
+        for j in range(0, d_w * k_w, d_w)
+    ]
+    patches = torch.cat(shifted, dim=-1)  # (N, H_out, W_out, K_h*K_w*C_in)
+    kernels = weight.permute(2, 3, 1, 0).flatten(0, 2)  # (K_h*K_w*C_in, C_out)
+    y = patches @ kernels if bias is None else patches @ kernels + bias
+    return y.permute(0, 3, 1, 2)  # (N, H_out, W_out, C_out) -> (N, C_out, H_out, W_out)
 
 
 def max_pool1d(x: Tensor, kernel_size: int, stride: int | None = None, padding: int = 0) -> Tensor:

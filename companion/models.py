@@ -30,15 +30,16 @@ def mlp(n_inputs: int = 40, n_hidden: int = 100, n_classes: int = 10) -> nn.Sequ
 def cnn1d(
     n_channels: int = 25, *, batch_norm: bool = False, n_points: int = 40, n_classes: int = 10
 ) -> nn.Sequential:
-    """Three convolutions over the series, each halving its length, then one linear layer."""
+    """Three convolutions over the series, the length halved twice, then one linear layer."""
     layers: list[nn.Module] = [nn.Unflatten(1, (1, n_points))]  # (N, L) -> (N, 1, L)
     n_in, length = 1, n_points
-    for kernel_size in (5, 3, 3):
-        layers.append(nn.Conv1d(n_in, n_channels, kernel_size, 2, padding=1, bias=not batch_norm))
+    for stride in (2, 1, 2):
+        bias = not batch_norm  # batch norm brings its own
+        layers.append(nn.Conv1d(n_in, n_channels, 5, stride, padding=2, bias=bias))
         if batch_norm:
             layers.append(nn.BatchNorm1d(n_channels))
         layers.append(nn.ReLU())
-        n_in, length = n_channels, (length + 2 - kernel_size) // 2 + 1
+        n_in, length = n_channels, (length - 1) // stride + 1
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(n_channels * length, n_classes))
 
 

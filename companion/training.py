@@ -158,6 +158,27 @@ def fit(
     return state.history
 
 
+def standard_fit(model: nn.Module, data: Dataset, seed: int, *, epochs: int = 30) -> History:
+    """The course's one recipe, wherever networks are compared: nothing is tuned per network.
+
+    AdamW with weight decay 0.1, one cycle up to a learning rate of 0.01, batches of 64, `epochs`
+    passes and never fewer than 300 steps, so that few examples are not a short training.
+    """
+    batch_size, min_steps = 64, 300
+    steps_per_epoch = math.ceil(len(data) / batch_size)
+    return fit(
+        model,
+        data,
+        epochs=max(epochs, math.ceil(min_steps / steps_per_epoch)),
+        lr=1e-2,
+        schedule="one_cycle",
+        batch_size=batch_size,
+        weight_decay=0.1,
+        seed=seed,
+        progress=False,
+    )
+
+
 @torch.no_grad()
 def evaluate(
     model: nn.Module, data: Dataset, *, device: torch.device | str | None = None
