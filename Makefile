@@ -30,6 +30,8 @@ ifeq ($(strip $(VENV)),)
   ALL :=
 else
   PYTHON := $(VENV)/bin/python
+  # nbgrader and Jupyter call tools of theirs by name.
+  export PATH := $(abspath $(VENV))/bin:$(PATH)
   BASE := $(VENV)/.stamp-base
   ALL := $(VENV)/.stamp-all
 endif

@@ -71,11 +71,7 @@ def run(
         node,
         timeout=seconds_per_cell,
         interrupt_on_timeout=True,
-        error_on_timeout={
-            "ename": "Timeout",
-            "evalue": f"stopped after {seconds_per_cell} s",
-            "traceback": [],
-        },
+        error_on_timeout={"ename": "KeyboardInterrupt", "evalue": "", "traceback": []},
         allow_errors=True,
         kernel_name="python3",
         resources={"metadata": {"path": str(folder)}},
@@ -150,7 +146,12 @@ def _task_of(test: str, tasks: list[str]) -> str | None:
 
 
 def _mark(cell: Cell, cell_index: int, execute_reply: dict[str, Any]) -> None:
+    """Notes that a cell ran, and an error that left no output, such as an ignored interrupt."""
     cell["metadata"]["ran"] = True
+    reply = execute_reply["content"]
+    if reply["status"] == "error" and _error(cell) is None:
+        error = {key: reply[key] for key in ("ename", "evalue", "traceback")}
+        cell["outputs"].append({"output_type": "error", **error})
 
 
 def _error(cell: Cell) -> tuple[str, str] | None:
@@ -178,5 +179,7 @@ def _said(cell: Cell) -> str:
 
 def _line(failure: tuple[str, str]) -> str:
     name, text = failure
+    if name == "KeyboardInterrupt":
+        return "stopped, because it took too long"
     text = text.strip() or "no message"
     return text if name == "CheckFailed" else f"{name}: {text}"
