@@ -76,7 +76,7 @@ test-full: $(ALL)
 validate: export COMPANION_PREDICTIONS := off
 validate: $(ALL)
 	$(PYTEST) --nbval course/ --nbval-sanitize-with course/nbval.cfg
-	$(PYTEST) --nbval-lax solutions/
+	$(PYTEST) --nbval-lax --nbval-current-env --nbval-cell-timeout 600 solutions/
 
 notebooks: $(ALL)
 	$(PYTHON) -m tools.notebooks $(ONLY)

@@ -1,10 +1,15 @@
 """nbgrader's settings for this course: authoring in solutions/, release in assignments/."""
 
+import os
+import sys
 from pathlib import Path
 
 root = Path(__file__).resolve().parent
 grading = root / "build" / "grading"  # everything nbgrader writes, the gradebook included
 grading.mkdir(parents=True, exist_ok=True)
+
+# nbgrader starts alembic by name, which PATH does not hold where no environment is activated.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
 c = get_config()  # noqa: F821  (nbgrader puts the name here)
 

@@ -231,8 +231,6 @@ def _grade(options: argparse.Namespace) -> int:
     name = course.assignment(options.name)
     if not (course.solutions / name).is_dir():
         raise CourseError("grading needs solutions/, which this copy of the course does not hold")
-    # nbgrader calls its own tools, alembic for one, by name.
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     print(
         "Plain nbgrader: submissions run with your rights, and its feedback shows hidden tests.\n"
         "Grade only notebooks of people you trust, and do not release build/grading/feedback."
