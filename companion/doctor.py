@@ -202,7 +202,8 @@ def check_kernel(kernel: Path | None, python: Path) -> Finding:
             "kernel", "problem", "Jupyter knows no kernel named python3",
             "run `python -m ipykernel install --sys-prefix`",
         )  # fmt: skip
-    if kernel.name == str(kernel) or kernel == python:  # a bare name means Jupyter's own Python
+    # A bare name means the Python that Jupyter itself runs in; python and python3 lie side by side.
+    if kernel.name == str(kernel) or kernel.parent == python.parent:
         return Finding("kernel", "ok", f"python3 starts {python}")
     return Finding(
         "kernel", "problem", f"the kernel python3 starts {kernel}, the course is in {python}",
