@@ -60,18 +60,22 @@ def course_config(root: Path = ROOT) -> Config:
     return loaded
 
 
-def generate(name: str, config: Config, *, release: Path | None = None) -> Path:
+def generate(
+    name: str, config: Config, *, release: Path | None = None, gradebook: bool | None = None
+) -> Path:
     """Runs `nbgrader generate_assignment --force --create`; returns the folder it wrote.
 
-    With `release`, writes below that folder and leaves the gradebook alone.  Raises RuntimeError
-    with nbgrader's log where it fails.
+    With `release`, writes below that folder and leaves the gradebook alone unless `gradebook` says
+    otherwise.  Raises RuntimeError with nbgrader's log where it fails.
     """
     from nbgrader.converters import GenerateAssignment
     from nbgrader.coursedir import CourseDirectory
     from nbgrader.utils import capture_log
 
     config = copy.deepcopy(config)
-    config.SaveCells.enabled = release is None
+    if gradebook is None:
+        gradebook = release is None
+    config.SaveCells.enabled = gradebook
     course = CourseDirectory(config=config)
     course.assignment_id = name
     if release is not None:
@@ -79,7 +83,7 @@ def generate(name: str, config: Config, *, release: Path | None = None) -> Path:
     converter = GenerateAssignment(coursedir=course, config=config)
     converter.force = True
     converter.create_assignment = True
-    converter.no_database = release is not None
+    converter.no_database = not gradebook
     outcome = capture_log(converter)
     if not outcome["success"]:
         raise RuntimeError(f"nbgrader could not generate {name}:\n{outcome.get('log', '')}\n"
