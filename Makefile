@@ -98,8 +98,9 @@ browser: $(ALL)
 
 # Installs nothing: torch, torchvision, numpy, scikit-learn and pytest are enough.
 test-device:
-	$$([ -n "$(VENV)" ] && [ -x "$(VENV)/bin/python" ] && echo "$(VENV)/bin/python" || command -v python || command -v python3) \
-		-m pytest tests/device -s
+	@for python in $(if $(VENV),"$(VENV)/bin/python") python python3; do \
+		if "$$python" -c 'import pytest, torch' 2>/dev/null; then exec "$$python" -m pytest tests/device -s; fi; \
+	done; echo 'No python here has torch and pytest: `make setup` installs both.'; exit 1
 
 # ---- the virtual environment -------------------------------------------------------------------
 
@@ -110,17 +111,17 @@ $(VENV)/bin/python:
 	"$(SYSTEM_PYTHON)" -m venv "$(VENV)"
 
 define install
-	@echo 'Installing into $(VENV): about 3 GB to download, 6.7 GB on disk (Linux x86-64; most of it CUDA),'
+	@echo 'Installing into $(VENV): about 3 GB to download, $(2) GB on disk (Linux x86-64; most of it CUDA),'
 	@echo 'about five minutes on a fast line. README.md says how to install for the CPU alone.'
 	"$(PYTHON)" -m pip install --disable-pip-version-check $$([ -t 1 ] || echo --quiet) \
 		$(if $(CONSTRAINTS),--constraint "$(CONSTRAINTS)") --editable '.$(1)'
 endef
 
 $(BASE): $(LISTS) | $(VENV)/bin/python
-	$(call install,)
+	$(call install,,6.1)
 	@touch "$@"
 
 $(ALL): $(LISTS) | $(VENV)/bin/python
-	$(call install,[$(EXTRAS)])
+	$(call install,[$(EXTRAS)],6.7)
 	@touch "$(BASE)" "$@"
 endif

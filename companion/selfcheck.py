@@ -6,12 +6,14 @@ nothing.  This is a self-check: it runs in an ordinary kernel with the reader's 
 
 from __future__ import annotations
 
+import atexit
 import copy
+import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from companion.workspace import Cell, grade_id, is_attempted, solution_cells, source
+from companion.workspace import Cell, CourseError, grade_id, is_attempted, solution_cells, source
 
 SECONDS_PER_CELL = 120
 
@@ -57,8 +59,13 @@ def rebuild(student: dict[str, Any], released: dict[str, Any]) -> dict[str, Any]
 def run(
     notebook: dict[str, Any], folder: Path, *, seconds_per_cell: int = SECONDS_PER_CELL
 ) -> dict[str, Any]:
-    """Runs all cells in `folder`; errors stay in the outputs, endless cells are stopped."""
+    """Runs all cells in `folder`; errors stay in the outputs, endless cells are stopped.
+
+    Raises:
+        CourseError: no kernel starts at all.
+    """
     import nbformat
+    from jupyter_client.kernelspec import NoSuchKernel
     from nbclient import NotebookClient
     from nbclient.exceptions import DeadKernelError
 
@@ -78,9 +85,15 @@ def run(
         on_cell_executed=_mark,
     )
     try:
-        client.execute()
+        # What the kernel process itself says, such as its note on TCP, is no news for a reader.
+        client.execute(stderr=subprocess.DEVNULL)
     except DeadKernelError:
         pass  # the cells after the death carry no mark; `report` calls their tasks "not run"
+    except (NoSuchKernel, RuntimeError) as error:
+        atexit.unregister(client._cleanup_kernel)  # it would complain that there is no kernel
+        raise CourseError(
+            f"no Jupyter kernel starts here ({error}): `companion doctor` says what to do"
+        ) from error
     return node
 
 

@@ -286,6 +286,18 @@ def test_check_survives_an_endless_loop_and_a_dead_kernel(course, body, message,
     assert reports["double"].points == 0
 
 
+def test_check_says_when_no_kernel_starts(course, capsys, monkeypatch, tmp_path):
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    kernel = tmp_path / "python3"
+    write(kernel / "kernel.json", {"argv": ["false"], "display_name": "", "language": "python"})
+    found = KernelSpecManager().get_kernel_spec("python3").from_resource_dir(str(kernel))
+    monkeypatch.setattr(KernelSpecManager, "get_kernel_spec", lambda self, name: found)
+    cli.main(["start"])
+    assert cli.main(["check", NAME]) == 2
+    assert "no Jupyter kernel starts here" in capsys.readouterr().err
+
+
 def test_answers_that_only_add_comments_are_no_attempt():
     stub = define("double", STUB)
     assert not workspace.is_attempted(f"# think\n{stub}\n\n", stub)
