@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
 import pytest
 
 from tools import variants
-from tools._assignment import Assignment, find, load, names_defined, names_used, stub
+from tools._assignment import (
+    Assignment,
+    Task,
+    find,
+    load,
+    names_defined,
+    names_used,
+    stub,
+)
 from tools._runner import Job, Runner
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -185,3 +194,21 @@ def test_runner_survives_a_broken_cell(runner):
     )
     report = runner.run(Job(cells))
     assert set(report.broken) == {"a", "b"} and report.points == 1.0
+
+
+@pytest.mark.parametrize(
+    ("task", "counterpart"),
+    [("conv1d_circular", "conv1d"), ("CumulativeBatchNorm", "BatchNorm"), ("light_cell", None)],
+)
+def test_library_counterpart_is_recognized(tiny, task, counterpart):
+    solution = dataclasses.replace(tiny.tasks["detrend"].solution, name=task, source="")
+    named = dataclasses.replace(
+        tiny, name="90_architecture", tasks={task: Task(solution, ())}, cells=(solution,)
+    )
+    assert variants.library_counterpart(named, task) == counterpart
+    folder = named.variants / task
+    folder.mkdir()
+    (folder / "expect.yml").write_text("library: gru_cell\n")
+    assert variants.library_counterpart(named, task) == "gru_cell"
+    (folder / "expect.yml").write_text("library: none\n")
+    assert variants.library_counterpart(named, task) is None
