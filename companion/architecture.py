@@ -7,6 +7,7 @@ computes on the device of its inputs.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 
 import torch
 import torch.nn.functional as F
@@ -38,7 +39,12 @@ def receptive_field(layers: Sequence[tuple[int, ...]]) -> int:
     """
     field, jump = 1, 1
     for layer in layers:
-        kernel_size, stride, dilation = (*layer, 1, 1)[:3] if len(layer) < 3 else layer
+        if not isinstance(layer, tuple | list) or not 1 <= len(layer) <= 3:
+            raise ValueError(
+                "a layer is (kernel_size, stride) or (kernel_size, stride, dilation), "
+                f"got {layer!r}"
+            )
+        kernel_size, stride, dilation = (*layer, 1, 1)[:3]
         _check_window(kernel_size=kernel_size, stride=stride, padding=0, dilation=dilation)
         field += dilation * (kernel_size - 1) * jump
         jump *= stride
@@ -49,16 +55,17 @@ def conv1d(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
-    stride: int = 1,
-    padding: int = 0,
-    dilation: int = 1,
+    stride: int | tuple[int] = 1,
+    padding: int | tuple[int] = 0,
+    dilation: int | tuple[int] = 1,
 ) -> Tensor:
     """Cross-correlates series (N, C_in, L) with kernels (C_out, C_in, K) into (N, C_out, L_out).
 
     Source: LeCun et al., Neural Computation 1(4), 1989 (one dimension: time-delay networks).
     """
     _check_conv(x, weight, bias, n_dims=1)
-    windows = _windows(x, weight.shape[-1:], (stride,), (padding,), (dilation,))
+    stride, padding, dilation = _times(stride, 1), _times(padding, 1), _times(dilation, 1)
+    windows = _windows(x, weight.shape[-1:], stride, padding, dilation)
     y = torch.einsum("nclk,ock->nol", windows, weight)  # windows: (N, C_in, L_out, K)
     return y if bias is None else y + bias[:, None]
 
@@ -95,9 +102,14 @@ def conv2d(
     return y.permute(0, 3, 1, 2)  # (N, H_out, W_out, C_out) -> (N, C_out, H_out, W_out)
 
 
-def max_pool1d(x: Tensor, kernel_size: int, stride: int | None = None, padding: int = 0) -> Tensor:
+def max_pool1d(
+    x: Tensor,
+    kernel_size: int | tuple[int],
+    stride: int | tuple[int] | None = None,
+    padding: int | tuple[int] = 0,
+) -> Tensor:
     """Largest value in each window of (N, C, L).  `stride` is `kernel_size` by default."""
-    windows = _pool_windows(x, (kernel_size,), stride, padding, fill=-torch.inf, n_dims=1)
+    windows = _pool_windows(x, _times(kernel_size, 1), stride, padding, fill=-torch.inf, n_dims=1)
     return windows.amax(-1)
 
 
@@ -112,13 +124,18 @@ def max_pool2d(
     Where several values tie, the gradient is shared equally among them (torch's own layer gives it
     to the first).
     """
-    windows = _pool_windows(x, _pair(kernel_size), stride, padding, fill=-torch.inf, n_dims=2)
+    windows = _pool_windows(x, _times(kernel_size, 2), stride, padding, fill=-torch.inf, n_dims=2)
     return windows.amax((-2, -1))
 
 
-def avg_pool1d(x: Tensor, kernel_size: int, stride: int | None = None, padding: int = 0) -> Tensor:
+def avg_pool1d(
+    x: Tensor,
+    kernel_size: int | tuple[int],
+    stride: int | tuple[int] | None = None,
+    padding: int | tuple[int] = 0,
+) -> Tensor:
     """Mean of each window of (N, C, L); padded zeros count, as in torch."""
-    return _pool_windows(x, (kernel_size,), stride, padding, fill=0.0, n_dims=1).mean(-1)
+    return _pool_windows(x, _times(kernel_size, 1), stride, padding, fill=0.0, n_dims=1).mean(-1)
 
 
 def avg_pool2d(
@@ -128,7 +145,7 @@ def avg_pool2d(
     padding: int | tuple[int, int] = 0,
 ) -> Tensor:
     """Mean of each window of (N, C, H, W); padded zeros count, as in torch."""
-    windows = _pool_windows(x, _pair(kernel_size), stride, padding, fill=0.0, n_dims=2)
+    windows = _pool_windows(x, _times(kernel_size, 2), stride, padding, fill=0.0, n_dims=2)
     return windows.mean((-2, -1))
 
 
@@ -158,13 +175,16 @@ class BatchNorm(nn.Module):
                 f"batch norm over {len(self.weight)} channels got shape {tuple(x.shape)}: "
                 "channels are dimension 1, as in (N, C), (N, C, L) or (N, C, H, W)"
             )
+        if not x.is_floating_point():
+            raise ValueError(f"batch norm takes floating-point input, got {x.dtype}")
         over = [d for d in range(x.ndim) if d != 1]
         as_channels = (-1,) + (1,) * (x.ndim - 2)  # (C,) -> (C, 1, ...)
         if self.training:
             n = x.numel() // x.shape[1]
             if n < 2:
                 raise ValueError(
-                    "batch norm in training mode needs more than one value per channel, got 1: "
+                    "batch norm in training mode needs more than one value per channel, "
+                    f"got {n}: "
                     "use a larger batch, or model.eval()"
                 )
             mean, var = x.mean(over), x.var(over, unbiased=False)
@@ -191,7 +211,7 @@ def rnn_cell(
 
     Source: Elman, Cognitive Science 14(2), 1990.
     """
-    _check_cell(x, h, weight_ih, weight_hh, n_gates=1)
+    _check_cell(x, h, weight_ih, weight_hh, bias_ih, bias_hh, n_gates=1)
     return torch.tanh(_affine(x, weight_ih, bias_ih) + _affine(h, weight_hh, bias_hh))
 
 
@@ -210,7 +230,7 @@ def gru_cell(
 
     Source: Cho et al., EMNLP 2014 (with the reset gate applied after the matrix, as in torch).
     """
-    _check_cell(x, h, weight_ih, weight_hh, n_gates=3)
+    _check_cell(x, h, weight_ih, weight_hh, bias_ih, bias_hh, n_gates=3)
     reset_x, update_x, new_x = _affine(x, weight_ih, bias_ih).chunk(3, dim=-1)
     reset_h, update_h, new_h = _affine(h, weight_hh, bias_hh).chunk(3, dim=-1)
     reset = torch.sigmoid(reset_x + reset_h)
@@ -277,6 +297,9 @@ def _pool_windows(
             f"pooling over {n_dims} dimensions takes {n_dims + 2}-dimensional input "
             f"(N, C, ...), got shape {tuple(x.shape)}"
         )
+    if not x.is_floating_point():
+        raise ValueError(f"pooling takes floating-point input, got {x.dtype}: use x.float()")
+    _check_window(kernel_size=min(kernel), stride=1, padding=0, dilation=1)
     steps = kernel if stride is None else _times(stride, n_dims)
     pads = _times(padding, n_dims)
     if any(p > k // 2 for p, k in zip(pads, kernel, strict=True)):
@@ -290,7 +313,10 @@ def _affine(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def _times(value: int | tuple[int, ...], n_dims: int) -> tuple[int, ...]:
-    return (value,) * n_dims if isinstance(value, int) else tuple(value)
+    values = tuple(value) if isinstance(value, tuple | list) else (value,) * n_dims
+    if len(values) != n_dims or not all(isinstance(v, Integral) for v in values):
+        raise ValueError(f"expected an integer or {n_dims} of them, got {value!r}")
+    return tuple(int(v) for v in values)
 
 
 def _pair(value: int | tuple[int, int]) -> tuple[int, ...]:
@@ -304,7 +330,7 @@ def _check_window(*, kernel_size: int, stride: int, padding: int, dilation: int)
         ("padding", padding, 0),
         ("dilation", dilation, 1),
     ):
-        if not isinstance(value, int) or value < least:
+        if not isinstance(value, Integral) or value < least:
             raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
 
 
@@ -323,18 +349,37 @@ def _check_conv(x: Tensor, weight: Tensor, bias: Tensor | None, *, n_dims: int) 
         )
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ValueError(f"bias has shape {tuple(bias.shape)}, expected ({weight.shape[0]},)")
-    if x.dtype != weight.dtype or not x.is_floating_point():
+    dtypes = [t.dtype for t in (x, weight, bias) if t is not None]
+    if len(set(dtypes)) > 1 or not x.is_floating_point():
         raise ValueError(
-            f"input is {x.dtype} and weight is {weight.dtype}: both must be the same "
+            f"input, weight and bias have dtypes {dtypes}: all must be the same "
             "floating-point dtype (integer images: x.float())"
         )
 
 
-def _check_cell(x: Tensor, h: Tensor, weight_ih: Tensor, weight_hh: Tensor, n_gates: int) -> None:
+def _check_cell(
+    x: Tensor,
+    h: Tensor,
+    weight_ih: Tensor,
+    weight_hh: Tensor,
+    bias_ih: Tensor | None,
+    bias_hh: Tensor | None,
+    *,
+    n_gates: int,
+) -> None:
+    if x.ndim != 2 or h.ndim != 2 or len(x) != len(h):
+        raise ValueError(
+            f"a cell takes input (N, I) and state (N, H), got {tuple(x.shape)} and "
+            f"{tuple(h.shape)}: one step at a time, with one state per example"
+        )
     size = n_gates * h.shape[-1]
-    expected = {"weight_ih": (size, x.shape[-1]), "weight_hh": (size, h.shape[-1])}
-    for (name, shape), weight in zip(expected.items(), (weight_ih, weight_hh), strict=True):
-        if tuple(weight.shape) != shape:
+    for name, weight, shape in (
+        ("weight_ih", weight_ih, (size, x.shape[-1])),
+        ("weight_hh", weight_hh, (size, h.shape[-1])),
+        ("bias_ih", bias_ih, (size,)),
+        ("bias_hh", bias_hh, (size,)),
+    ):
+        if weight is not None and tuple(weight.shape) != shape:
             raise ValueError(
                 f"{name} has shape {tuple(weight.shape)}, expected {shape} for input "
                 f"{tuple(x.shape)} and state {tuple(h.shape)}"

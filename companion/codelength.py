@@ -148,11 +148,16 @@ class Ledger:
         self.path = Path(path) if path is not None else ledger_path()
         self._writes = path is not None or may_write_ledger()
         self._rows: list[dict[str, Any]] = []
-        if self.path is not None and self.path.exists():
-            self._rows = json.loads(self.path.read_text(encoding="utf-8"))
+        if self.path.exists():
+            try:
+                self._rows = json.loads(self.path.read_text(encoding="utf-8"))
+            except json.JSONDecodeError as error:
+                raise ValueError(
+                    f"the ledger {self.path} is damaged ({error}): restore it from the repository"
+                ) from error
 
-    @property
     def rows(self) -> list[dict[str, Any]]:
+        """All rows, sorted by chapter, data, model and code."""
         return [dict(row) for row in self._rows]
 
     def add(self, row: dict[str, Any]) -> None:
@@ -167,14 +172,15 @@ class Ledger:
                 f"got {', '.join(sorted(row))}"
             )
         for name in ("model_bits", "data_bits"):
-            if not (math.isfinite(row[name]) and row[name] >= 0):
-                raise ValueError(f"{name} must be finite and not negative, got {row[name]}")
+            bits = row[name]
+            if not (isinstance(bits, int | float) and math.isfinite(bits) and bits >= 0):
+                raise ValueError(f"{name} must be a finite number of bits >= 0, got {bits!r}")
         key = ("chapter", "data", "model", "code")
         rest = [r for r in self._rows if any(r[k] != row[k] for k in key)]
         clean = {name: row[name] for name in LEDGER_COLUMNS}
         clean |= {name: round(float(row[name]), 1) for name in ("model_bits", "data_bits")}
         self._rows = sorted([*rest, clean], key=lambda r: tuple(str(r[k]) for k in key))
-        if self._writes and self.path is not None:
+        if self._writes:
             text = json.dumps(self._rows, indent=2, ensure_ascii=False) + "\n"
             self.path.write_text(text, encoding="utf-8")
 

@@ -29,13 +29,14 @@ def choose_device(prefer: str = "auto") -> torch.device:
     Raises:
         ValueError: `prefer` is none of "auto", "cuda", "mps", "xpu", "cpu".
     """
-    if prefer == "auto":
-        prefer = os.environ.get("COMPANION_DEVICE") or "auto"
+    named_by = "device"
+    if prefer == "auto" and os.environ.get("COMPANION_DEVICE"):
+        prefer, named_by = os.environ["COMPANION_DEVICE"], "COMPANION_DEVICE ="
     if prefer == "auto":
         return torch.device(next(name for name, is_there in AVAILABLE.items() if is_there()))
     if prefer not in AVAILABLE:
         raise ValueError(
-            f'device {prefer!r} is not known: expected "auto", "cuda", "mps", "xpu" or "cpu"'
+            f'{named_by} {prefer!r} is not known: expected "auto", "cuda", "mps", "xpu" or "cpu"'
         )
     if AVAILABLE[prefer]():
         return torch.device(prefer)

@@ -57,6 +57,11 @@ def roc_curve(scores: Tensor, is_positive: Tensor) -> tuple[Tensor, Tensor, Tens
     Raises:
         ValueError: only one of the two classes is present.
     """
+    if scores.shape != is_positive.shape or scores.ndim != 1 or scores.isnan().any():
+        raise ValueError(
+            f"scores {tuple(scores.shape)} and is_positive {tuple(is_positive.shape)} must both be "
+            "(N,), without nan"
+        )
     positive = is_positive.bool()
     n_positive, n_negative = int(positive.sum()), int((~positive).sum())
     if not n_positive or not n_negative:
@@ -88,6 +93,11 @@ def calibration(probabilities: Tensor, targets: Tensor, n_bins: int = 10) -> dic
     `probabilities` (N, K); returns `confidence`, `accuracy` and `count` per bin (n_bins,) and the
     scalar `error`, the count-weighted mean gap (expected calibration error).
     """
+    if probabilities.min() < 0 or (probabilities.sum(1) - 1).abs().max() > 1e-3:
+        raise ValueError(
+            "calibration takes probabilities (N, K), rows that sum to 1: "
+            "for logits use logits.softmax(1)"
+        )
     confidence, predicted = probabilities.double().max(1)
     is_right = (predicted == targets).double()
     bins = (confidence * n_bins).long().clamp(0, n_bins - 1)

@@ -105,7 +105,7 @@ class ResidualBlock(nn.Module):
 
 
 def small_resnet(n_channels: int = 16, n_classes: int = 10) -> nn.Sequential:
-    """A residual network of seven weighted layers for 28 x 28 images."""
+    """A residual network for 28 x 28 images: one convolution, three blocks, one linear layer."""
     c = n_channels
     return nn.Sequential(
         nn.Conv2d(1, c, 3, padding=1, bias=False),
@@ -126,10 +126,17 @@ def n_parameters(model: nn.Module) -> int:
 
 
 def layer_table(model: nn.Sequential, inputs: Tensor) -> list[tuple[str, tuple[int, ...], int]]:
-    """Rows `(layer, output shape without the batch, parameters)`, computed by running `inputs`."""
+    """Rows `(layer, output shape without the batch, parameters)`, computed by running `inputs`.
+
+    The layers run in evaluation mode; their own mode is restored afterwards.
+    """
     rows, x = [("input", tuple(inputs.shape[1:]), 0)], inputs
-    for layer in model:
-        with torch.no_grad():
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    with torch.no_grad():
+        for layer in model:
             x = layer(x)
-        rows.append((type(layer).__name__, tuple(x.shape[1:]), n_parameters(layer)))
+            rows.append((type(layer).__name__, tuple(x.shape[1:]), n_parameters(layer)))
+    for module, mode in modes.items():
+        module.training = mode
     return rows

@@ -39,8 +39,8 @@ def precomputed(chapter: str, name: str) -> Any:
             "run the cell's own computation, or restore the file from the repository"
         )
     content = path.read_bytes()
-    expected = json.loads(manifest_path.read_text(encoding="utf-8"))[name]["sha256"]
-    if hashlib.sha256(content).hexdigest() != expected:
+    described = json.loads(manifest_path.read_text(encoding="utf-8")).get(name, {})
+    if hashlib.sha256(content).hexdigest() != described.get("sha256"):
         raise ValueError(
             f"{path} is not the file its manifest describes: restore it from the repository "
             f"or redo it with `make precompute ONLY={chapter}/{name}`"

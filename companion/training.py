@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import pickle
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -103,15 +104,22 @@ def fit(
         ValueError: empty data, labels out of range, non-finite inputs, unknown names.
         FloatingPointError: the loss became non-finite; the message says at which step.
     """
+    for name, value in (("epochs", epochs), ("max_steps", max_steps), ("batch_size", batch_size)):
+        if value is not None and (not isinstance(value, int) or value < 1):
+            raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
     _check_data(train)
+    if validation is not None:
+        _check_data(validation)
     device = torch.device(device) if device is not None else _device_of(model)
     model.to(device)
+    if loss is None:
+        _check_outputs(predict(model, train.inputs[:1], device=device), train)
     generator = torch.Generator().manual_seed(seed)
     # The model's own randomness (dropout) follows the seed too, whatever ran before.
     torch.manual_seed(seed)
     train = _moved(train, device)
     steps_per_epoch = math.ceil(len(train) / batch_size)
-    n_steps = max(1, min(epochs * steps_per_epoch, max_steps or sys.maxsize))
+    n_steps = min(epochs * steps_per_epoch, max_steps or sys.maxsize)
     optimizer_ = _make_optimizer(optimizer, model, lr, weight_decay)
     scheduler = _make_schedule(schedule, optimizer_, n_steps)
     compute_loss = loss or cross_entropy
@@ -119,43 +127,67 @@ def fit(
     first_epoch = _resume(checkpoint, state, scheduler, generator)
     writer = _writer(log_dir)
     bar = _ProgressBar(n_steps, is_shown=progress)
-    for state.epoch in range(first_epoch, epochs):
-        model.train()
-        total, n_seen = 0.0, 0
-        for inputs, targets in train.batches(batch_size, generator):
-            if augment is not None:
-                inputs = augment(inputs, generator)
-            optimizer_.zero_grad()
-            batch_loss = compute_loss(model, inputs, targets)
-            state.loss = batch_loss.item()
-            if not math.isfinite(state.loss):
-                raise FloatingPointError(
-                    f"the loss is {state.loss} at step {state.step} (epoch {state.epoch}): "
-                    "usually the learning rate is too high, or a log or a division met zero"
-                )
-            batch_loss.backward()
-            optimizer_.step()
-            if scheduler is not None and state.step + 1 < n_steps:
-                scheduler.step()
-            state.step += 1
-            state.history.step_loss.append(state.loss)
-            total, n_seen = total + state.loss * len(targets), n_seen + len(targets)
-            for callback in callbacks:
-                callback.after_step(state)
-            bar.show(state.step, state.loss)
+    try:
+        for state.epoch in range(first_epoch, epochs):
             if state.stop or state.step >= n_steps:
                 break
-        _end_epoch(state, total / n_seen, validation, device, writer)
-        for callback in callbacks:
-            callback.after_epoch(state)
-        _save(checkpoint, state, scheduler, generator)
-        if state.stop or state.step >= n_steps:
-            break
-    bar.close()
-    if writer is not None:
-        writer.close()
+            mean_loss = _run_epoch(
+                state, train, compute_loss, scheduler, callbacks, augment,
+                batch_size=batch_size, n_steps=n_steps, generator=generator, bar=bar,
+            )  # fmt: skip
+            _end_epoch(state, mean_loss, validation, device, writer)
+            for callback in callbacks:
+                callback.after_epoch(state)
+            _save(checkpoint, state, scheduler, generator)
+    finally:
+        bar.close()
+        if writer is not None:
+            writer.close()
     model.eval()
     return state.history
+
+
+def _run_epoch(
+    state: State,
+    train: Dataset,
+    compute_loss: Loss,
+    scheduler: Any,
+    callbacks: Sequence[Any],
+    augment: Callable[[Tensor, torch.Generator], Tensor] | None,
+    *,
+    batch_size: int,
+    n_steps: int,
+    generator: torch.Generator,
+    bar: _ProgressBar,
+) -> float:
+    """One pass over the data; returns the mean loss per example."""
+    model, optimizer = state.model, state.optimizer
+    model.train()
+    total, n_seen = 0.0, 0
+    for inputs, targets in train.batches(batch_size, generator):
+        if augment is not None:
+            inputs = augment(inputs, generator)
+        optimizer.zero_grad()
+        loss = compute_loss(model, inputs, targets)
+        state.loss = loss.item()
+        if not math.isfinite(state.loss):
+            raise FloatingPointError(
+                f"the loss is {state.loss} at step {state.step} (epoch {state.epoch}): "
+                "usually the learning rate is too high, or a log or a division met zero"
+            )
+        loss.backward()
+        optimizer.step()
+        if scheduler is not None and state.step + 1 < n_steps:
+            scheduler.step()
+        state.step += 1
+        state.history.step_loss.append(state.loss)
+        total, n_seen = total + state.loss * len(targets), n_seen + len(targets)
+        for callback in callbacks:
+            callback.after_step(state)
+        bar.show(state.step, state.loss)
+        if state.stop or state.step >= n_steps:
+            break
+    return total / n_seen
 
 
 def standard_fit(model: nn.Module, data: Dataset, seed: int, *, epochs: int = 30) -> History:
@@ -186,12 +218,8 @@ def evaluate(
     """Scores a classifier in evaluation mode; the model's own mode is restored afterwards."""
     _check_data(data)
     logits = predict(model, data.inputs, device=device).cpu()
+    _check_outputs(logits, data)
     n_classes = logits.shape[1]
-    if n_classes < len(data.classes):
-        raise ValueError(
-            f"the model gives {n_classes} outputs for {len(data.classes)} classes: "
-            "its last layer needs one output per class"
-        )
     targets = data.targets.cpu()
     confusion = metrics.confusion_matrix(logits.argmax(1), targets, n_classes)
     return Evaluation(
@@ -214,16 +242,23 @@ def predict(
     """Outputs of the model in evaluation mode, batch by batch, on the model's device."""
     device = torch.device(device) if device is not None else _device_of(model)
     model.to(device)
-    was_training = model.training
+    modes = {module: module.training for module in model.modules()}
     model.eval()
-    outputs = [model(batch.to(device)) for batch in inputs.split(batch_size)]
-    model.train(was_training)
-    return torch.cat(outputs)
+    try:
+        return torch.cat([model(batch.to(device)) for batch in inputs.split(batch_size)])
+    finally:
+        for module, mode in modes.items():  # each its own: a frozen layer stays frozen
+            module.training = mode
 
 
 def _check_data(data: Dataset) -> None:
     if len(data) == 0:
         raise ValueError("the data set is empty: there is nothing to train or evaluate on")
+    if data.inputs.dtype != torch.float32 or data.inputs.ndim < 2:
+        raise ValueError(
+            f"inputs are {data.inputs.dtype} of shape {tuple(data.inputs.shape)}, expected "
+            "torch.float32 of shape (N, ...): use inputs.float(), and unsqueeze(1) for one feature"
+        )
     n_bad = int((~torch.isfinite(data.inputs)).flatten(1).any(1).sum())
     if n_bad:
         raise ValueError(
@@ -239,6 +274,14 @@ def _check_data(data: Dataset) -> None:
         raise ValueError(
             f"labels run from {low} to {high}, expected 0 to {len(data.classes) - 1} "
             f"for {len(data.classes)} classes (labels that start at 1?)"
+        )
+
+
+def _check_outputs(outputs: Tensor, data: Dataset) -> None:
+    if outputs.ndim != 2 or outputs.shape[1] < len(data.classes):
+        raise ValueError(
+            f"the model gives outputs of shape {tuple(outputs.shape)} for {len(data.classes)} "
+            "classes: expected (N, classes), one output per class from the last layer"
         )
 
 
@@ -335,8 +378,10 @@ def _save(
         "scheduler": scheduler.state_dict() if scheduler is not None else None,
         "generator": generator.get_state(),
         "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         "epoch": state.epoch + 1,
         "step": state.step,
+        "stop": state.stop,
         "history": vars(state.history),
     }
     partial = path.with_name(path.name + ".partial")
@@ -349,14 +394,22 @@ def _resume(
 ) -> int:
     if checkpoint is None or not Path(checkpoint).exists():
         return 0
-    content = torch.load(checkpoint, weights_only=True)
-    state.model.load_state_dict(content["model"])
-    state.optimizer.load_state_dict(content["optimizer"])
+    try:
+        content = torch.load(checkpoint, weights_only=True)
+        state.model.load_state_dict(content["model"])
+        state.optimizer.load_state_dict(content["optimizer"])
+    except (RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
+        raise ValueError(
+            f"{checkpoint} cannot be resumed from: it is damaged or belongs to another model or "
+            "optimizer; remove it to start afresh"
+        ) from error
     if scheduler is not None:
         scheduler.load_state_dict(content["scheduler"])
     generator.set_state(content["generator"])
     torch.set_rng_state(content["torch"])
-    state.step = content["step"]
+    if content["cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(content["cuda"])
+    state.step, state.stop = content["step"], content["stop"]
     state.history = History(**content["history"])
     return content["epoch"]
 

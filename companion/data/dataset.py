@@ -34,6 +34,10 @@ class Dataset:
 
     def subset(self, index: Tensor | slice | list[int]) -> Dataset:
         """The examples at `index` (integers, booleans or a slice), in that order."""
+        if isinstance(index, int):
+            raise ValueError(
+                f"subset takes a list, a tensor or a slice; for one example: [{index}]"
+            )
         return replace(self, inputs=self.inputs[index], targets=self.targets[index])
 
     def map(self, transform: Callable[[Tensor], Tensor]) -> Dataset:
