@@ -3,6 +3,7 @@
 const NEGATIVE = [0, 114, 178]; // the course's blue and orange
 const POSITIVE = [213, 94, 0];
 const PATIENCE = 1500; // ms until the page says that it waits for the kernel
+const FOCUSABLE = ["button", "canvas", "input", "select", "summary"];
 const SVG = "http://www.w3.org/2000/svg";
 
 function fill(node, attributes, children) {
@@ -17,7 +18,10 @@ function fill(node, attributes, children) {
 
 /** An HTML element: h("p", {class: "x", onclick: f}, "text", child). */
 function h(tag, attributes = {}, ...children) {
-  return fill(document.createElement(tag), attributes, children);
+  const node = document.createElement(tag);
+  // JupyterLab would take arrow keys and letters as commands; it looks at the focused element alone.
+  if (FOCUSABLE.includes(tag)) node.setAttribute("data-lm-suppress-shortcuts", "true");
+  return fill(node, attributes, children);
 }
 
 /** An SVG element, the same way. */
@@ -78,7 +82,7 @@ function prepare(canvas, width, height) {
  *
  * A control calls `page.change({name: value}, event)`.  One request is under way at a time; what
  * changes meanwhile is sent when the answer is there, so that the latest state wins.  The root
- * element carries, for tests: data-first-paint (ms from opening to picture), data-latencies (ms
+ * element carries, for tests: data-first-paint (ms from opening to picture), data-painted-at, data-latencies (ms
  * from each input event to its picture), data-busy.
  */
 function mount({ model, el }, name, build) {
@@ -89,7 +93,7 @@ function mount({ model, el }, name, build) {
   const message = h("p", { class: "ce-message", role: "status", hidden: true });
   const root = h(
     "section",
-    { class: `ce-root ce-${name}`, "aria-label": setup.question, "data-lm-suppress-shortcuts": "true" },
+    { class: `ce-root ce-${name}`, "aria-label": setup.question },
     h("p", { class: "ce-question" }, setup.question),
     body,
     message,
@@ -199,6 +203,7 @@ function mount({ model, el }, name, build) {
   requestAnimationFrame(() => {
     redraw();
     afterPaint((now) => {
+      root.dataset.paintedAt = String(now);
       root.dataset.firstPaint = String(Math.round((now - opened) * 10) / 10);
     });
   });

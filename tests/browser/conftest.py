@@ -1,0 +1,39 @@
+"""One Chromium and one JupyterLab for all browser tests."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from driver import ARGUMENTS, BrowserMissing, find_chromium, jupyter_lab  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    try:
+        executable = find_chromium()
+    except BrowserMissing as missing:
+        pytest.fail(str(missing), pytrace=False)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def served_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("notebooks")
+
+
+@pytest.fixture(scope="session")
+def lab(served_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with jupyter_lab(served_folder, tmp_path_factory.mktemp("jupyter")) as address:
+        yield address
