@@ -17,13 +17,13 @@ _asked: dict[str, tuple[str, tuple[str, ...]]] = {}
 
 
 def predictions_path() -> Path:
-    """`COMPANION_PREDICTIONS_FILE`, else `.companion/` of the nearest `work/` folder, else here."""
+    """`COMPANION_PREDICTIONS_FILE`, else in the nearest folder that has `.companion/`, else here."""
     override = os.environ.get("COMPANION_PREDICTIONS_FILE")
     if override:
         return Path(override)
     here = Path.cwd()
     for folder in (here, *here.parents):
-        if folder.name == "work" or (folder / ".companion").is_dir():
+        if (folder / ".companion").is_dir():
             return folder / ".companion" / "predictions.json"
     return here / ".companion" / "predictions.json"
 
