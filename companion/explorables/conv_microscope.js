@@ -1,6 +1,6 @@
 function buildMicroscope(page) {
   const { setup } = page;
-  const WIDTH = 290; // largest width of the two pictures, in CSS pixels
+  const WIDTH = 280; // largest width of the two pictures, in CSS pixels
   let data = null;
   let geometry = { scale: 1, pad: 0 };
   let brush = { row: 0, column: 0, value: 1, isDown: false };
@@ -200,8 +200,8 @@ function buildMicroscope(page) {
       h("figure", {}, inputCaption, inputCanvas),
       h("figure", {}, outputCaption, outputCanvas, scaleNote),
     ),
-    arithmetic, facts, verdict,
-    h("div", { class: "ce-dot" }, sum, h("div", { class: "ce-scroll" }, products)),
+    arithmetic, facts, verdict, sum,
+    h("div", { class: "ce-scroll" }, products),
     details,
   );
 
@@ -273,7 +273,7 @@ function buildMicroscope(page) {
     scaleNote.textContent =
       finite.length < size * size
         ? "Pink: not a finite number."
-        : `Blue is negative, orange positive; strongest: ±${format(limit, 2)}.`;
+        : `Blue negative, orange positive, up to ±${format(limit, 2)}.`;
   }
   function drawWindow() {
     const { cell, values, inside, sum: total } = data.window;
@@ -290,7 +290,7 @@ function buildMicroscope(page) {
       ),
     );
     sum.textContent =
-      `Output row ${cell[0]}, column ${cell[1]}: pixel × weight, summed = ${format(total, 3)}`;
+      `Output at row ${cell[0]}, column ${cell[1]}: sum of pixel × weight = ${format(total, 3)}`;
   }
   function drawMatrix() {
     if (!data.matrix) return;
@@ -307,12 +307,10 @@ function buildMicroscope(page) {
     );
     context.strokeStyle = colours.line;
     context.lineWidth = 1;
-    for (let j = 0; j <= shape[1]; j += n) {
-      context.strokeRect(j * scale + 0.5, 0, 0, values.length * scale);
-    }
-    for (let i = 0; i <= values.length; i += size) {
-      context.strokeRect(0, i * scale + 0.5, shape[1] * scale, 0);
-    }
+    const [width, height] = [shape[1] * scale, values.length * scale];
+    for (let j = n; j < shape[1]; j += n) context.strokeRect(j * scale + 0.5, 0, 0, height);
+    for (let i = size; i < values.length; i += size) context.strokeRect(0, i * scale + 0.5, width, 0);
+    context.strokeRect(0.5, 0.5, width - 1, height - 1);
     matrixText.textContent = `${text} Lines separate rows of the two images.`;
     matrixCanvas.setAttribute("aria-label", text);
   }

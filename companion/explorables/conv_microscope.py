@@ -28,7 +28,7 @@ BLUR = [[round(1 / 9, 3)] * 3] * 3
 IDENTITY = [[0.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]
 OPENING: dict[str, Any] = {
     "input": "digit 7", "pixels": None, "kernel": EDGE,
-    "stride": 1, "padding": 0, "dilation": 1, "cell": [6, 12], "show_matrix": False,
+    "stride": 1, "padding": 0, "dilation": 1, "cell": [14, 15], "show_matrix": False,
 }  # fmt: skip
 
 
@@ -162,10 +162,10 @@ class _ConvMicroscope(Explorable):
 
 @lru_cache(maxsize=1)
 def _digits() -> Tensor:
-    """The first example of each digit in the embedded MNIST sample: (10, 28, 28)."""
+    """The third, cleanly written example of each digit in the embedded MNIST: (10, 28, 28)."""
     mnist = load("mnist")
-    first = [int((mnist.targets == k).nonzero()[0, 0]) for k in range(10)]
-    return mnist.inputs[first, 0]
+    third = [int((mnist.targets == k).nonzero()[2, 0]) for k in range(10)]
+    return mnist.inputs[third, 0]
 
 
 def _image(name: str, pixels: Sequence[float] | None) -> Tensor:
@@ -292,7 +292,7 @@ def _matrix(weight: Tensor, steps: dict[str, int]) -> dict[str, Any]:
         "text": (
             f"On a {n} × {n} image the same layer is a matrix of {n_places} × {n_inputs}: "
             f"{int(present.sum()):,} of its {matrix.numel():,} entries can differ from zero, and "
-            f"they hold the same {side * side} number{'s' if side > 1 else ''} in every row."
+            f"they are copies of {side * side} number{'s' if side > 1 else ''}."
             + (f" First {MAX_MATRIX_ROWS} rows." if n_places > MAX_MATRIX_ROWS else "")
         ),
     }
@@ -336,7 +336,7 @@ def _draw_microscope(data: dict[str, Any]) -> Figure:
     kernel = torch.tensor(OPENING["kernel"])
     for ax, values in ((middle, kernel), (right, torch.tensor(data["output"]))):
         limit = values.abs().max().item() or 1.0
-        ax.imshow(values, cmap=signed, vmin=-limit, vmax=limit)
+        ax.imshow(values.numpy(), cmap=signed, vmin=-limit, vmax=limit)
     for i, row in enumerate(kernel.tolist()):
         for j, value in enumerate(row):
             middle.text(j, i, f"{value:g}".replace("-", "−"), ha="center", va="center")
@@ -350,5 +350,6 @@ def _draw_microscope(data: dict[str, Any]) -> Figure:
     for ax in (left, middle, right):
         ax.set_xticks([])
         ax.set_yticks([])
+        ax.spines[:].set(visible=True, color="0.7")
     figure.suptitle(data["arithmetic"], fontsize=9)
     return figure

@@ -1,7 +1,6 @@
 function buildInductiveBias(page) {
   const { setup } = page;
   const DASHES = ["", "6 3"];
-  const COLOURS = ["#0072b2", "#d55e00"];
   let data = null;
   let timer = 0;
 
@@ -10,7 +9,7 @@ function buildInductiveBias(page) {
   const order = page.select("order", { label: "points", options: setup.orders });
   const labels = page.select("labels", { label: "labels", options: setup.labels });
   const compare = page.select("compare", {
-    label: "beside it", options: [["none", "nothing"]],
+    label: "compare with", options: [["none", "nothing"]],
   });
   const view = page.select("view", { label: "shown", options: setup.views });
   const sent = page.slider("sent", {
@@ -86,7 +85,8 @@ function buildInductiveBias(page) {
   }
 
   function drawChart() {
-    const left = 62, right = 545, top = 14, bottom = 286;
+    const { hues } = palette(page.root);
+    const left = 62, right = 530, top = 14, bottom = 286;
     const isTotal = data.view === "total";
     const first = setup.ends[0];
     const x = isTotal
@@ -128,16 +128,16 @@ function buildInductiveBias(page) {
       parts.push(
         s("path", {
           d: `M${points(curve.low).join("L")}L${points(curve.high).reverse().join("L")}Z`,
-          fill: COLOURS[i], "fill-opacity": 0.22, stroke: "none",
+          fill: hues[i], "fill-opacity": 0.22, stroke: "none",
         }),
         s("path", {
           class: "ce-curve", d: `M${points(curve.y).join("L")}`, fill: "none",
-          stroke: COLOURS[i], "stroke-width": 2.4, "stroke-dasharray": DASHES[i],
+          stroke: hues[i], "stroke-width": 2.4, "stroke-dasharray": DASHES[i],
         }),
-        ...curve.x.map((at, k) => s("circle", { cx: x(at), cy: y(curve.y[k]), r: 3, fill: COLOURS[i] })),
+        ...curve.x.map((at, k) => s("circle", { cx: x(at), cy: y(curve.y[k]), r: 3, fill: hues[i] })),
       );
       const seeds = `${curve.n_seeds} seed${curve.n_seeds > 1 ? "s" : ""}`;
-      legend.push([`${curve.name} (${seeds})`, COLOURS[i], DASHES[i]]);
+      legend.push([`${curve.name} (${seeds})`, hues[i], DASHES[i]]);
     });
     // The curves leave the upper left corner free (bits so far) or the lower left one (per label).
     const base = isTotal ? top + 12 : bottom - 12 - 18 * (legend.length - 1);
@@ -151,9 +151,9 @@ function buildInductiveBias(page) {
     chart.replaceChildren(...parts);
     chart.setAttribute("aria-label", data.text);
   }
-  /** Four to six round numbers from 0 to `largest`. */
+  /** Up to seven round numbers from 0 to `largest`. */
   function steps(largest) {
-    const rough = largest / 5;
+    const rough = largest / 6;
     const power = 10 ** Math.floor(Math.log10(rough));
     const step = [1, 2, 2.5, 5, 10].map((m) => m * power).find((m) => m >= rough);
     return Array.from({ length: Math.floor(largest / step) + 1 }, (_, i) => i * step);

@@ -90,7 +90,7 @@ def inductive_bias(models: Mapping[str, Callable[[], nn.Module]] | None = None) 
         FileNotFoundError: the stored curves are missing.
     """
     makers = KNOWN if models is None else models
-    if not isinstance(makers, Mapping) or not makers or not all(map(callable, makers.values())):
+    if not isinstance(makers, Mapping) or not makers or not all(map(_makes, makers.values())):
         raise ValueError(
             "models must map names to functions that make a network, such as "
             f"{{'MLP': models.mlp}}; got {models!r}"
@@ -157,6 +157,10 @@ class _InductiveBias(Explorable):
         self._results["curves"] = {**self._results["curves"], key: curve}
 
 
+def _makes(value: Any) -> bool:
+    return callable(value) and not isinstance(value, nn.Module)
+
+
 def _is_known(name: str, make: Callable[[], nn.Module]) -> bool:
     """Whether this function makes the network whose curves are stored under its name."""
     if name not in KNOWN or make is KNOWN[name]:
@@ -186,13 +190,14 @@ def _curve_name(key: str) -> str:
 
 def _curve(results: Mapping[str, Any], key: str, sent: int, view: str) -> dict[str, Any]:
     if key not in results["curves"]:
-        raise ValueError(f"{_curve_name(key) if key.count('|') == 2 else key!r} was not measured")
+        name = _curve_name(key) if key.count("|") == 2 else repr(key)
+        raise ValueError(f"{name} was not measured")
     ends = results["ends"][:sent]
     bits = torch.tensor(results["curves"][key]["block_bits"], dtype=torch.float64)[:, :sent]
     if view == "total":
         x, y = [0, *ends], torch.cat([torch.zeros(len(bits), 1), bits.cumsum(1)], dim=1)
     else:
-        x, y = ends, bits / torch.tensor([ends[0], *ends]).diff(prepend=torch.tensor([0]))[1:]
+        x, y = ends, bits / torch.tensor([0, *ends]).diff()
     digits = 1 if view == "total" else 4
     columns = {"y": y.mean(0), "low": y.amin(0), "high": y.amax(0)}
     return {

@@ -1,7 +1,10 @@
 // Shared by all explorables: the round trip to Python, the controls, colours, time stamps.
 
-const NEGATIVE = [0, 114, 178]; // the course's blue and orange
-const POSITIVE = [213, 94, 0];
+// The course's blue and orange, lighter ones on dark paper.
+const HUES = {
+  light: [[0, 114, 178], [213, 94, 0]],
+  dark: [[86, 180, 233], [230, 159, 0]],
+};
 const PATIENCE = 1500; // ms until the page says that it waits for the kernel
 const FOCUSABLE = ["button", "canvas", "input", "select", "summary"];
 const SVG = "http://www.w3.org/2000/svg";
@@ -54,11 +57,13 @@ function palette(root) {
   const style = getComputedStyle(root);
   const paper = rgb(style.backgroundColor);
   const ink = rgb(style.color);
+  const isDark = paper[0] + paper[1] + paper[2] < ink[0] + ink[1] + ink[2];
+  const [blue, orange] = isDark ? HUES.dark : HUES.light;
   return {
-    paper, ink,
+    hues: [blue, orange].map((hue) => `rgb(${hue.join(",")})`),
     grey: (value) => mix(paper, ink, value),
     signed: (value, limit) =>
-      mix(paper, value < 0 ? NEGATIVE : POSITIVE, limit > 0 ? Math.abs(value) / limit : 0),
+      mix(paper, value < 0 ? blue : orange, limit > 0 ? Math.abs(value) / limit : 0),
     line: style.getPropertyValue("--ce-line").trim() || "#888",
     accent: style.getPropertyValue("--ce-accent").trim() || "#888",
   };
@@ -276,7 +281,7 @@ function controls(page) {
       buttons.forEach((button, i) => {
         button.setAttribute("aria-pressed", String(page.setup.presets[i] === found));
       });
-      const text = found?.point ?? "";
+      const text = found?.point ?? "A setting of your own.";
       if (point.textContent !== text) point.textContent = text;
     };
     page.watch(mark);

@@ -146,6 +146,7 @@ class Reader:
         self.errors: list[str] = []
         self.strangers: list[str] = []  # requests that left this machine
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
         self.page.on(
             "request",
             lambda r: None if r.url.startswith(LOCAL) else self.strangers.append(r.url),
@@ -238,7 +239,10 @@ class Reader:
     def picture(self, name: str, root: Any = None) -> Path:
         PICTURES.mkdir(parents=True, exist_ok=True)
         path = PICTURES / f"{name}.png"
+        size = self.page.viewport_size
+        self.page.set_viewport_size({"width": size["width"], "height": 1600})
         (root or self.page).screenshot(path=path)
+        self.page.set_viewport_size(size)
         return path
 
 
@@ -360,7 +364,7 @@ class Explorable:
             others = [value for value in values if value != opening]
             for value in [*others[:3], opening] if others else []:
                 self.must_answer(
-                    f"{value!r} in menu {name!r}", lambda v=value: menu.select_option(v)
+                    f"{value!r} in menu {name!r}", lambda m=menu, v=value: m.select_option(v)
                 )
             if others:
                 menu.focus()

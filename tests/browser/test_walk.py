@@ -83,7 +83,9 @@ def test_short_walk(reader: Reader) -> None:
         assert counts["presets"] >= 3
         assert sum(n for kind, n in counts.items() if kind != "presets") >= 3
         times = explorable.latencies
-        rows.append({"name": explorable.name, "first_paint": waited, "p95": p95(times), "n": len(times)})
+        rows.append(
+            {"name": explorable.name, "first_paint": waited, "p95": p95(times), "n": len(times)}
+        )
     report(rows, "walk")
     for row in rows[1:]:
         assert row["p95"] <= max(MOST, 3 * echo), f"{row['name']} answers in {row['p95']:.0f} ms"
