@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -178,6 +179,15 @@ def test_batch_norm_is_torchs_over_several_batches(shape, dtype):
 def test_batch_norm_learns_what_torchs_learns():
     assert [n for n, _ in A.BatchNorm(3).named_parameters()] == ["weight", "bias"]
     assert {n for n, _ in A.BatchNorm(3).named_buffers()} == {"running_mean", "running_var"}
+
+
+def test_sizes_may_be_numpy_integers_or_tuples_of_one():
+    x, w = randn(1, 2, 9), randn(3, 2, 3)
+    for two in (np.int64(2), (2,), [2]):
+        assert_close(A.conv1d(x, w, stride=two, padding=two), F.conv1d(x, w, None, 2, 2))
+        assert_close(A.max_pool1d(x, two), F.max_pool1d(x, 2))
+        assert_close(A.avg_pool1d(x, 3, two), F.avg_pool1d(x, 3, 2))
+    assert A.output_size(9, kernel_size=np.int32(3)) == 7
 
 
 # ---- gradients ---------------------------------------------------------------------------------
@@ -430,11 +440,41 @@ H, X, W_IH, W_HH = randn(2, 4), randn(2, 3), randn(4, 3), randn(4, 4)
         (r"expected \(C_out, 3, K_h, K_w\)", lambda: A.conv2d(X2, W1)),
         (r"bias has shape \(3,\), expected \(4,\)", lambda: A.conv1d(X1, W1, randn(3))),
         (r"bias has shape \(3,\), expected \(4,\)", lambda: A.conv2d(X2, W2, randn(3))),
-        ("float64 and weight is torch.float32", lambda: A.conv1d(X1, W1.float())),
+        (
+            r"dtypes \[torch.float64, torch.float32\]: all must be the same",
+            lambda: A.conv1d(X1, W1.float()),
+        ),
         (r"int64.*x\.float\(\)", lambda: A.conv2d(X2.long(), W2.long())),
         ("stride must be", lambda: A.conv1d(X1, W1, stride=-1)),
         ("dilation must be", lambda: A.conv2d(X2, W2, dilation=(1, 0))),
-        ("padding must be .* got 'same'", lambda: A.conv1d(X1, W1, padding="same")),
+        ("expected an integer .*got 'same'", lambda: A.conv1d(X1, W1, padding="same")),
+        ("expected an integer .*got 'same'", lambda: A.conv2d(X2, W2, padding="same")),
+        (r"integer or 2 of them, got \(1, 2, 3\)", lambda: A.conv2d(X2, W2, stride=(1, 2, 3))),
+        (r"integer or 2 of them, got \(2,\)", lambda: A.max_pool2d(X2, (2,))),
+        ("kernel_size must be .* got -1", lambda: A.max_pool1d(X1, -1)),
+        (
+            "dtypes .*float64, torch.float64, torch.float32",
+            lambda: A.conv1d(X1, W1, randn(4).float()),
+        ),
+        ("floating-point input, got torch.int64", lambda: A.avg_pool1d(X1.long(), 2)),
+        ("floating-point input, got torch.int64", lambda: A.max_pool2d(X2.long(), 2)),
+        ("floating-point input, got torch.int64", lambda: A.BatchNorm(3)(X1.long())),
+        ("more than one value per channel, got 0", lambda: A.BatchNorm(3)(X1[:0])),
+        (r"a layer is \(kernel_size, stride\).* got 3", lambda: A.receptive_field([3, 3])),
+        (r"got \(3, 1, 1, 1\)", lambda: A.receptive_field([(3, 1, 1, 1)])),
+        (
+            r"bias_ih has shape \(1,\), expected \(4,\)",
+            lambda: A.rnn_cell(X, H, W_IH, W_HH, H[0, :1]),
+        ),
+        (
+            r"bias_hh has shape \(4,\), expected \(12,\)",
+            lambda: A.gru_cell(X, H, W_IH.repeat(3, 1), W_HH.repeat(3, 1), None, H[0]),
+        ),
+        (
+            r"got \(2, 3\) and \(1, 4\).*one state per example",
+            lambda: A.rnn_cell(X, H[:1], W_IH, W_HH),
+        ),
+        (r"got \(2, 3\) and \(4,\)", lambda: A.gru_cell(X, H[0], W_IH, W_HH)),
         ("does not fit on 8 points", lambda: A.conv1d(X1, W1, dilation=5)),
         ("does not fit on 8 points", lambda: A.conv2d(X2, W2, dilation=(1, 5))),
         (r"takes 3-dimensional input .* \(3, 8\)", lambda: A.max_pool1d(X1[0], 2)),
@@ -450,13 +490,18 @@ H, X, W_IH, W_HH = randn(2, 4), randn(2, 3), randn(4, 3), randn(4, 4)
         (r"over 4 channels got shape \(2, 3, 8\)", lambda: A.BatchNorm(4)(X1)),
         (r"got shape \(3,\)", lambda: A.BatchNorm(3)(X1[0, :, 0])),
         (r"more than one value .* model\.eval\(\)", lambda: A.BatchNorm(3)(X1[:1, :, 0].float())),
-        (r"weight_ih has shape \(4, 3\), expected \(4, 2\)", lambda: A.rnn_cell(X[:, 1:], H, W_IH, W_HH)),
+        (
+            r"weight_ih has shape \(4, 3\), expected \(4, 2\)",
+            lambda: A.rnn_cell(X[:, 1:], H, W_IH, W_HH),
+        ),
         (r"weight_hh has shape \(4, 3\), expected \(4, 4\)", lambda: A.rnn_cell(X, H, W_IH, W_IH)),
         (r"weight_ih has shape \(4, 3\), expected \(12, 3\)", lambda: A.gru_cell(X, H, W_IH, W_HH)),
-        (r"body gives shape \(2, 3, 4\), the shortcut \(2, 3, 8\).*1x1 convolution",
-         lambda: A.Residual(nn.AvgPool1d(2))(X1)),
+        (
+            r"body gives shape \(2, 3, 4\), the shortcut \(2, 3, 8\).*1x1 convolution",
+            lambda: A.Residual(nn.AvgPool1d(2))(X1),
+        ),
     ],
-)  # fmt: skip
+)
 def test_bad_input_says_what_came_and_what_was_expected(says, function):
     with pytest.raises(ValueError, match=says) as caught:
         function()
