@@ -11,21 +11,17 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from driver import ARGUMENTS, BrowserMissing, find_chromium, jupyter_lab  # noqa: E402
+from driver import BrowserMissing, chromium, find_chromium, jupyter_lab  # noqa: E402
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
     try:
-        executable = find_chromium()
+        find_chromium()
     except BrowserMissing as missing:
         pytest.fail(str(missing), pytrace=False)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
-        yield chromium
-        chromium.close()
+    with chromium() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -425,3 +425,23 @@ class Explorable:
 
 def p95(milliseconds: Sequence[float]) -> float:
     return quantiles(milliseconds, n=20, method="inclusive")[-1]
+
+
+def echo_p95(reader: Reader, cell: int) -> float:
+    """The same round trip with nothing to compute or to draw."""
+    echo = reader.explorable(cell)
+    echo.root.locator("input[type=range]").focus()
+    for key in ("ArrowRight", "ArrowLeft") * 20:
+        echo.must_answer(f"{key} on the echo", lambda key=key: reader.page.keyboard.press(key))
+    return p95(echo.latencies)
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    executable = find_chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
+        yield browser
+        browser.close()

@@ -8,23 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driver import PICTURES, ROOT, BrowserMissing, Reader, find_chromium, p95, write_notebook
+from driver import (
+    PICTURES,
+    ROOT,
+    BrowserMissing,
+    Reader,
+    echo_p95,
+    find_chromium,
+    p95,
+    write_notebook,
+)
 from driver import write_store as write_made_up_store
 
 pytestmark = pytest.mark.browser
 
 MOST = 150.0  # ms from a control to its picture, p95, on two quiet cores
 FIRST_PAINT = 1000.0  # ms from running the cell to the first picture
-
-
-def echo_p95(reader: Reader, cell: int) -> float:
-    """The same round trip with nothing to compute or to draw."""
-    echo = reader.explorable(cell)
-    slider = echo.root.locator("input[type=range]")
-    slider.focus()
-    for key in ("ArrowRight", "ArrowLeft") * 20:
-        echo.must_answer(f"{key} on the echo", lambda key=key: reader.page.keyboard.press(key))
-    return p95(echo.latencies)
 
 
 def report(rows: list[dict[str, Any]], name: str) -> None:
