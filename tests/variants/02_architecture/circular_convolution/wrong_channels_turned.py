@@ -1,0 +1,10 @@
+# The channels are turned around together with the kernel.
+
+
+def circular_convolution(x: Tensor, weight: Tensor, dilation: int = 1) -> Tensor:
+    length, n_taps = x.shape[-1], weight.shape[-1]
+    delays = dilation * torch.arange(n_taps)
+    places = torch.arange(length)
+
+    source = (places[:, None] - delays) % length
+    return torch.einsum("nclk,ock->nol", x[..., source], weight.flip(1))

@@ -1,0 +1,18 @@
+# A point in several windows gets the mean of what they send instead of the sum.
+
+
+def max_pool_shared(
+    x: Tensor, kernel_size: int, stride: int, cotangent: Tensor, margin: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    windows = x.unfold(-1, kernel_size, stride)  # (N, C, P, K)
+    largest = windows.amax(dim=-1, keepdim=True)
+    takes_part = windows >= largest - margin
+    n_sharing = takes_part.sum(dim=-1, keepdim=True)
+    shares = cotangent.unsqueeze(-1) * takes_part / n_sharing
+    points = torch.arange(x.shape[-1]).unfold(0, kernel_size, stride)  # (P, K)
+    gradient = torch.zeros_like(x)
+    gradient.index_add_(-1, points.flatten(), shares.flatten(2))
+    times = torch.zeros(x.shape[-1], dtype=x.dtype)
+    times.index_add_(0, points.flatten(), torch.ones(points.numel(), dtype=x.dtype))
+    gradient = gradient / times.clamp(min=1)
+    return largest.squeeze(-1), gradient
