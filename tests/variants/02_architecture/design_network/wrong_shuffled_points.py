@@ -1,0 +1,24 @@
+# Reads the points in a random order before it convolves them.
+
+
+def make_network() -> nn.Module:
+    n_channels = 16
+    layers, n_in = [nn.Unflatten(1, (1, 40))], 1  # (N, 40) -> (N, 1, 40)
+    for stride in (2, 1, 2):  # 40 points -> 20, 20, 10 places
+        layers += [
+            nn.Conv1d(n_in, n_channels, 5, stride, padding=2, bias=False),
+            nn.BatchNorm1d(n_channels),
+            nn.ReLU(),
+        ]
+        n_in = n_channels
+
+    class Shuffle(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("order", torch.randperm(40))
+
+        def forward(self, x):
+            return x[:, self.order]
+
+    head = nn.Flatten(), nn.Linear(10 * n_channels, 10)
+    return nn.Sequential(Shuffle(), *layers, *head)
