@@ -10,6 +10,7 @@ import matplotlib
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 # Okabe and Ito's palette, safe for colour-blind readers; grey last.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#666666")
@@ -33,6 +34,8 @@ STYLE = {
     "svg.hashsalt": "companion",
 }
 
+matplotlib.rcParams.update(STYLE)
+
 
 def panels(
     n_rows: int = 1,
@@ -48,9 +51,8 @@ def panels(
 
     Returns the figure and its axes: one `Axes` for a single panel, else a flat list.
     """
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(size[0] * n_columns, size[1] * n_rows), layout="constrained")
-        axes = figure.subplots(n_rows, n_columns, sharey=sharey, squeeze=False).ravel().tolist()
+    figure = Figure(figsize=(size[0] * n_columns, size[1] * n_rows), layout="constrained")
+    axes = figure.subplots(n_rows, n_columns, sharey=sharey, squeeze=False).ravel().tolist()
     for i, ax in enumerate(axes):
         if i < len(titles):
             ax.set_title(titles[i])
@@ -78,7 +80,7 @@ def png_bundle(fig: Figure, *, alt: str) -> tuple[dict[str, Any], dict[str, Any]
     if len(words.split()) < 3:
         raise ValueError(f"alt text says in a sentence what the figure shows; got {alt!r}")
     buffer = io.BytesIO()
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(STYLE):  # a notebook's inline backend sets a resolution of its own
         fig.savefig(buffer, format="png", metadata={"Software": None})
     return (
         {"image/png": buffer.getvalue(), "text/plain": words},
@@ -199,7 +201,7 @@ def bars(
         ax.barh(i, numbers.mean(), height=0.65, color=COLORS[0], alpha=0.55)
         if len(numbers) > 1:
             ax.plot(numbers, [i] * len(numbers), "k.", markersize=5)
-        ax.text(numbers.max(), i, f"  {numbers.mean():,.6g}" if abs(numbers.mean()) < 10
+        ax.text(numbers.max(), i, f"  {numbers.mean():.2f}" if abs(numbers.mean()) < 10
                 else f"  {numbers.mean():,.0f}", va="center", fontsize=8)  # fmt: skip
     ax.set_yticks(range(len(values)), list(values))
     ax.invert_yaxis()
@@ -245,6 +247,8 @@ def matrix(
     limit = cells.abs().max().item() or 1.0
     ax.imshow(cells, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto",
               interpolation="nearest")  # fmt: skip
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     if write is not None:
         for i in range(cells.shape[0]):
             for j in range(cells.shape[1]):

@@ -153,10 +153,12 @@ function buildMicroscope(page) {
   });
   for (const type of ["focus", "blur"]) inputCanvas.addEventListener(type, () => data && drawInput());
 
+  // The cell looked at; one that no longer exists was moved to the nearest that does.
+  const here = () => (page.root.dataset.busy === "true" ? page.state.cell : data.window.cell);
   function look(row, column, event) {
     const last = data.settings.size - 1;
     const cell = [row, column].map((value) => Math.min(last, Math.max(0, value)));
-    if (cell[0] === page.state.cell[0] && cell[1] === page.state.cell[1]) return;
+    if (cell[0] === here()[0] && cell[1] === here()[1]) return;
     page.change({ cell }, event);
   }
   for (const type of ["pointermove", "pointerdown"]) {
@@ -166,9 +168,7 @@ function buildMicroscope(page) {
     const step = ARROWS[event.key];
     if (!step) return;
     event.preventDefault();
-    const { cell } = data.window;
-    const from = page.root.dataset.busy === "true" ? page.state.cell : cell;
-    look(from[0] + step[0], from[1] + step[1], event);
+    look(here()[0] + step[0], here()[1] + step[1], event);
   });
 
   // ---- the layer as a matrix
@@ -276,7 +276,7 @@ function buildMicroscope(page) {
         : `Blue negative, orange positive, up to ±${format(limit, 2)}.`;
   }
   function drawWindow() {
-    const { cell, values, inside, sum: total } = data.window;
+    const { cell, values, inside, sum: total, output } = data.window;
     const weights = page.state.kernel;
     if (weights.length !== values.length) return; // an answer to the previous kernel
     products.replaceChildren(
@@ -290,7 +290,8 @@ function buildMicroscope(page) {
       ),
     );
     sum.textContent =
-      `Output at row ${cell[0]}, column ${cell[1]}: sum of pixel × weight = ${format(total, 3)}`;
+      `Output at row ${cell[0]}, column ${cell[1]}: sum of pixel × weight = ${format(total, 3)}` +
+      (output === null || Math.abs(output - total) > 2e-3 ? `, yours is ${format(output, 3)}` : "");
   }
   function drawMatrix() {
     if (!data.matrix) return;

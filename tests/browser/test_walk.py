@@ -106,7 +106,7 @@ def test_microscope_says_what_it_does(reader: Reader) -> None:
     canvas = root.locator("canvas.ce-output")
     canvas.focus()
     before = root.locator(".ce-sum").inner_text()
-    microscope.must_answer("ArrowDown", lambda: page.keyboard.press("ArrowDown"))
+    microscope.must_answer("ArrowUp", lambda: page.keyboard.press("ArrowUp"))
     assert root.locator(".ce-sum").inner_text() != before
     assert root.locator(".ce-products td").count() == 9
 
@@ -126,6 +126,7 @@ def test_own_layer_is_compared(reader: Reader) -> None:
     reader.run_cell(4)
     mine = reader.explorable(4)
     assert "Your conv2d differs" in mine.root.locator(".ce-verdict").inner_text()
+    assert ", yours is −" in mine.root.locator(".ce-sum").inner_text()
     reader.picture("microscope-own", mine.root)
     reader.run_cell(5)
     broken = reader.explorable(5)

@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ import torch
 
 from companion import device
 from companion.device import choose_device, seed_everything
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -123,16 +126,23 @@ def test_bad_seeds_are_refused(seed):
         seed_everything(seed)
 
 
-def test_the_core_needs_neither_matplotlib_nor_jupyter():
-    """`make test-device` runs where only torch, torchvision, NumPy and scikit-learn are."""
+def test_the_device_tests_need_neither_matplotlib_nor_jupyter():
+    """`make test-device` runs where only torch, torchvision, NumPy, scikit-learn and pytest are."""
     program = (
-        "import sys\n"
-        "from companion import architecture, codelength, data, device, metrics, models, training\n"
-        "data.load('digits'); data.draw_mnist1d(10, seed=0)\n"
-        "found = {'matplotlib', 'IPython', 'ipywidgets', 'nbgrader'} & set(sys.modules)\n"
-        "sys.exit(', '.join(sorted(found)) or None)\n"
+        "import sys, pytest\n"
+        "for name in ('matplotlib', 'IPython', 'ipywidgets', 'tensorboard', 'hypothesis',"
+        " 'nbgrader', 'torchmetrics', 'mnist1d', 'mlxtend'):\n"
+        "    sys.modules[name] = None  # importing it fails\n"
+        "from companion import data\n"
+        "data.load('digits'), data.draw_mnist1d(10, seed=0)\n"
+        "sys.exit(pytest.main(['tests/device', '--collect-only', '-q', '-p', 'no:cacheprovider']))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, env=dict(os.environ)
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT)},
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "architecture.conv2d" in done.stdout

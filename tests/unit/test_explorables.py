@@ -322,6 +322,19 @@ def test_models_must_make_networks(store, wrong):
         explore.inductive_bias(wrong)
 
 
+def test_what_the_presets_say_is_so_in_the_stored_curves():
+    widget = explore.inductive_bias()
+    answers = {p["name"]: widget.respond(p["state"]) for p in widget.setup["presets"]}
+    assert list(answers) == ["recorded", "shuffled", "random labels"]
+    cnn, mlp = answers["recorded"]["curves"]
+    assert cnn["total"] < 0.85 * mlp["total"]
+    shuffled, recorded = answers["shuffled"]["curves"]
+    assert shuffled["total"] > 1.2 * recorded["total"]
+    (random,) = answers["random labels"]["curves"]
+    uniform = answers["random labels"]["uniform"]
+    assert uniform - 20 <= random["total"] <= 1.02 * uniform
+
+
 def test_missing_store_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("COMPANION_COURSE", str(tmp_path))
     with pytest.raises(FileNotFoundError, match="no stored result 'prequential'"):
