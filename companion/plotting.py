@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+
+if TYPE_CHECKING:  # the first figure pays for these, not the import
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Okabe and Ito's palette, safe for colour-blind readers; grey last.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#666666")
@@ -51,6 +52,8 @@ def panels(
 
     Returns the figure and its axes: one `Axes` for a single panel, else a flat list.
     """
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(size[0] * n_columns, size[1] * n_rows), layout="constrained")
     axes = figure.subplots(n_rows, n_columns, sharey=sharey, squeeze=False).ravel().tolist()
     for i, ax in enumerate(axes):
@@ -242,6 +245,8 @@ def matrix(
     write: Callable[[float], str] | None = None,
 ) -> Figure:
     """A matrix (R, C) as coloured cells, zero white; `write` formats the number in each cell."""
+    from matplotlib.ticker import MaxNLocator
+
     figure, ax = panels(size=size, titles=[title], xlabel=xlabel, ylabel=ylabel)
     cells = values.detach().cpu().double()
     limit = cells.abs().max().item() or 1.0

@@ -112,8 +112,7 @@ def test_what_a_chapter_asserts_was_measured(path: Path) -> None:
     asserted = set(ordered_pairs(path))
     command = f"run `python -m tools.claims {chapter}`"
     assert asserted <= measured, f"{command}; never measured: {sorted(asserted - measured)}"
-    between_constants = {c for c in measured if re.fullmatch(r"[\d._e-]+ < [\d._e-]+", c)}
-    gone = measured - asserted - between_constants
+    gone = measured - asserted
     assert not gone, f"{command}; no longer asserted: {sorted(gone)}"
 
 

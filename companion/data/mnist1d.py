@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter1d
 
 from companion.data.dataset import Dataset
 
@@ -69,6 +68,8 @@ def _normalized(templates: np.ndarray) -> np.ndarray:
 
 
 def _distort(template: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+    from scipy.ndimage import gaussian_filter1d  # half a second, needed only to draw
+
     n_zeros = 36 + int(rng.rand() * 25)
     series = np.concatenate([template + 1e-8, np.zeros(n_zeros)])
     series = _resample(series, CANVAS) * (1 + 0.4 * (rng.rand() - 0.5))

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from driver import BrowserMissing, chromium, find_chromium, jupyter_lab  # noqa: E402
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
     try:
         find_chromium()
@@ -24,12 +24,12 @@ def browser() -> Iterator[Any]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def served_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("notebooks")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(served_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with jupyter_lab(served_folder, tmp_path_factory.mktemp("jupyter")) as address:
         yield address
