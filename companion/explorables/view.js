@@ -1,9 +1,9 @@
 // Shared by all explorables: the round trip to Python, the controls, colours, time stamps.
 
-// The course's blue and orange, lighter ones on dark paper.
+// The course's blue, orange and green, lighter ones on dark paper.
 const HUES = {
-  light: [[0, 114, 178], [213, 94, 0]],
-  dark: [[86, 180, 233], [230, 159, 0]],
+  light: [[0, 114, 178], [213, 94, 0], [0, 128, 96]],
+  dark: [[86, 180, 233], [230, 159, 0], [64, 196, 156]],
 };
 const PATIENCE = 1500; // ms until the page says that it waits for the kernel
 const FOCUSABLE = ["button", "canvas", "input", "select", "summary"];
@@ -42,6 +42,16 @@ function format(value, digits = 0) {
   return value < 0 && Number(text.replaceAll(",", "")) !== 0 ? `−${text}` : text;
 }
 
+/** Three significant digits, two of a small number: -0.12345 -> "−0.123", 0.0000123 -> "1.2e−5". */
+function brief(value) {
+  if (value === null || !Number.isFinite(value)) return "not a number";
+  if (value === 0) return "0";
+  const text = Math.abs(value) < 1e-3 || Math.abs(value) >= 1e4
+    ? value.toExponential(1).replace("+", "")
+    : String(Number(value.toPrecision(Math.abs(value) < 0.01 ? 2 : 3)));
+  return text.replaceAll("-", "−");
+}
+
 function rgb(text) {
   const numbers = (text.match(/[\d.]+/g) ?? []).map(Number);
   return numbers.length >= 3 ? numbers.slice(0, 3) : [255, 255, 255];
@@ -58,9 +68,10 @@ function palette(root) {
   const paper = rgb(style.backgroundColor);
   const ink = rgb(style.color);
   const isDark = paper[0] + paper[1] + paper[2] < ink[0] + ink[1] + ink[2];
-  const [blue, orange] = isDark ? HUES.dark : HUES.light;
+  const hues = isDark ? HUES.dark : HUES.light;
+  const [blue, orange] = hues;
   return {
-    hues: [blue, orange].map((hue) => `rgb(${hue.join(",")})`),
+    hues: hues.map((hue) => `rgb(${hue.join(",")})`),
     grey: (value) => mix(paper, ink, value),
     signed: (value, limit) =>
       mix(paper, value < 0 ? blue : orange, limit > 0 ? Math.abs(value) / limit : 0),
@@ -240,15 +251,15 @@ function controls(page) {
     return h("div", { class: "ce-control" }, h("label", { for: id }, label), input, value);
   }
 
-  /** `options` are [value, text] pairs. */
-  function select(key, { label, options, onchange = null }) {
+  /** `options` are [value, text] pairs; `read` makes the state's entry of the chosen value. */
+  function select(key, { label, options, onchange = null, read = String }) {
     const id = newId(key);
     const input = h(
       "select", { id, "data-key": key },
       ...options.map(([value, text]) => h("option", { value }, text)),
     );
     input.addEventListener("change", (event) => {
-      page.change({ ...(onchange?.(input.value) ?? {}), [key]: input.value }, event);
+      page.change({ ...(onchange?.(input.value) ?? {}), [key]: read(input.value) }, event);
     });
     page.follow((state) => {
       input.value = state[key];

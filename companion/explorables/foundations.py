@@ -1,0 +1,8 @@
+"""Chapter 01: the chain-rule scope, and three optimizers in a race."""
+
+from companion.explorables.chain_rule_scope import chain_rule_scope, compute_chain_rule_scope
+
+__all__ = [
+    "chain_rule_scope",
+    "compute_chain_rule_scope",
+]
