@@ -96,8 +96,8 @@ function buildInductiveBias(page) {
       ? Math.max(data.uniform, ...data.curves.flatMap((curve) => curve.high)) * 1.04
       : Math.max(data.rate, ...data.curves.flatMap((curve) => curve.high)) * 1.08;
     const y = (value) => bottom - ((bottom - top) * value) / highest;
-    const xTicks = isTotal ? steps(data.n_labels) : setup.ends.filter((end, i) => (setup.ends.length - 1 - i) % 2 === 0);
-    const yTicks = steps(highest);
+    const xTicks = isTotal ? roundSteps(data.n_labels) : setup.ends.filter((end, i) => (setup.ends.length - 1 - i) % 2 === 0);
+    const yTicks = roundSteps(highest);
     const parts = [];
     for (const tick of yTicks) {
       parts.push(
@@ -150,13 +150,6 @@ function buildInductiveBias(page) {
     });
     chart.replaceChildren(...parts);
     chart.setAttribute("aria-label", data.text);
-  }
-  /** Up to seven round numbers from 0 to `largest`. */
-  function steps(largest) {
-    const rough = largest / 6;
-    const power = 10 ** Math.floor(Math.log10(rough));
-    const step = [1, 2, 2.5, 5, 10].map((m) => m * power).find((m) => m >= rough);
-    return Array.from({ length: Math.floor(largest / step) + 1 }, (_, i) => i * step);
   }
 
   return (answer) => {

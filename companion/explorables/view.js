@@ -52,6 +52,14 @@ function brief(value) {
   return text.replaceAll("-", "−");
 }
 
+/** Up to seven round numbers from 0 to `largest`. */
+function roundSteps(largest) {
+  const rough = largest / 6;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 2.5, 5, 10].map((m) => m * power).find((m) => m >= rough);
+  return Array.from({ length: Math.floor(largest / step) + 1 }, (_, i) => i * step);
+}
+
 function rgb(text) {
   const numbers = (text.match(/[\d.]+/g) ?? []).map(Number);
   return numbers.length >= 3 ? numbers.slice(0, 3) : [255, 255, 255];
@@ -232,20 +240,23 @@ function mount({ model, el }, name, build) {
 
 /** Labelled native controls, each bound to one entry of the state. */
 function controls(page) {
-  function slider(key, { label, min, max, step = 1, write = String, onchange = null }) {
+  /** `read` makes the state's entry of the slider's position, `place` the position of an entry. */
+  function slider(
+    key, { label, min, max, step = 1, write = String, onchange = null, read = Number, place = Number },
+  ) {
     const id = newId(key);
     const input = h("input", { id, type: "range", min, max, step, "data-key": key });
     const value = h("output", { for: id });
     const update = () => {
-      value.textContent = write(Number(input.value));
+      value.textContent = write(read(Number(input.value)));
       input.setAttribute("aria-valuetext", value.textContent);
     };
     input.addEventListener("input", (event) => {
       update();
-      page.change({ ...(onchange?.() ?? {}), [key]: Number(input.value) }, event);
+      page.change({ ...(onchange?.() ?? {}), [key]: read(Number(input.value)) }, event);
     });
     page.follow((state) => {
-      input.value = state[key];
+      input.value = place(state[key]);
       update();
     });
     return h("div", { class: "ce-control" }, h("label", { for: id }, label), input, value);
