@@ -19,22 +19,7 @@ from companion.foundations.network import MLP, linear, relu, sigmoid
 from companion.foundations.optimizers import SGD, Adam, Momentum
 
 __all__ = [
-    "MLP",
-    "SGD",
-    "Adam",
-    "GradCheck",
-    "Momentum",
-    "Node",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-    "cross_entropy",
-    "glorot_",
-    "grad_check",
-    "he_",
-    "linear",
-    "log_sum_exp",
-    "mse",
-    "relu",
-    "sigmoid",
-    "softmax",
-]
+    "MLP", "SGD", "Adam", "GradCheck", "Momentum", "Node", "binary_cross_entropy",
+    "binary_cross_entropy_with_logits", "cross_entropy", "glorot_", "grad_check", "he_", "linear",
+    "log_sum_exp", "mse", "relu", "sigmoid", "softmax",
+]  # fmt: skip

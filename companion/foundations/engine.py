@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor
-
-Pull = Callable[[Tensor], Tensor]
 
 
 class Node:
@@ -18,7 +15,10 @@ class Node:
     Operations on nodes, tensors and numbers give nodes.  Each records an edge to every operand that
     is a node, with the function that pulls a gradient back over it.  Plain tensors and numbers are
     constants.  `value` shares its memory with `tensor`; gradients add up in `grad` until it is set
-    to None, and every node of the graph keeps its own.
+    to None, and every node of the graph keeps its own.  `operation` names what made the node.
+
+    There are + - * / ** @, exp, log, relu, sigmoid, tanh, clamp, sum, mean, max, reshape,
+    transpose, T and indexing, with torch's arguments; `max` gives values alone.
 
     Source: Linnainmaa, MSc thesis, Helsinki, 1970; for networks Rumelhart, Hinton & Williams,
     Nature 323, 1986.
@@ -146,9 +146,9 @@ class Node:
         return _record("tanh", y, (self, lambda g: g * (1 - y**2), y))
 
     def clamp(self, min: float) -> Node:
-        """Values below `min` become `min`, and no gradient passes there."""
+        """Values below `min` become `min`; only above it a gradient passes."""
         a = self.value
-        return _record("clamp", a.clamp(min=min), (self, lambda g: g * (a >= min), a))
+        return _record("clamp", a.clamp(min=min), (self, lambda g: g * (a > min), a))
 
     # ---- over dimensions -----------------------------------------------------------------------
 
@@ -169,7 +169,7 @@ class Node:
         dims = tuple(range(a.ndim)) if dim is None else dim
         kept = a.amax(dims, keepdim=True)
         y = kept if keepdim else a.amax(dims)
-        is_largest = a == kept
+        is_largest = (a == kept).to(a.dtype)
         share = is_largest / is_largest.sum(dims, keepdim=True)
         return _record("max", y, (self, lambda g: g.reshape(kept.shape) * share))
 
@@ -185,10 +185,12 @@ class Node:
 
     @property
     def T(self) -> Node:
+        if self.value.ndim != 2:
+            raise ValueError(f".T is for matrices, got shape {self.shape}: use .transpose(i, j)")
         return self.transpose(0, 1)
 
     def __getitem__(self, index: Any) -> Node:
-        """Any index that a tensor takes; a place that is read twice gets both gradients."""
+        """Any index that a tensor takes; a place that is read twice adds up both gradients."""
         a = self.value
         places = torch.arange(a.numel(), device=a.device).reshape(a.shape)[index]
 
@@ -197,6 +199,9 @@ class Node:
             return flat.index_add(0, places.flatten(), g.flatten()).reshape(a.shape)
 
         return _record("index", a[index], (self, pull))
+
+
+Operand = Tensor | Node  # what the functions of this package take, and then give
 
 
 def value_of(x: Any) -> Any:
@@ -231,7 +236,7 @@ def _power(base: Any, exponent: Any) -> Node:
 
 
 def _matmul(a: Any, b: Any) -> Node:
-    x, y = value_of(a), value_of(b)
+    x, y = torch.as_tensor(value_of(a)), torch.as_tensor(value_of(b))
     if y.ndim == 1:
         return _matmul(a, b.reshape(-1, 1))[..., 0]
     if x.ndim == 1:

@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
-from companion.foundations.engine import Node, value_of
-
-TensorOrNode = Tensor | Node
+from companion.foundations.engine import Node, Operand, value_of
 
 
-def log_sum_exp(x: TensorOrNode, dim: int = -1, keepdim: bool = False) -> TensorOrNode:
+def log_sum_exp(x: Operand, dim: int = -1, keepdim: bool = False) -> Operand:
     """`log sum_k exp(x_k)` along `dim`; the largest is taken out first, so nothing overflows."""
     largest = value_of(x).amax(dim, keepdim=True)  # a constant: its gradient cancels
     largest = torch.where(largest.isfinite(), largest, 0.0)
     result = (x - largest).exp().sum(dim, keepdim=True).log() + largest
     if keepdim:
         return result
-    return result.reshape(value_of(x).sum(dim).shape)
+    return result.reshape(largest.squeeze(dim).shape)
 
 
-def softmax(x: TensorOrNode, dim: int = -1) -> TensorOrNode:
-    """`p_k = exp(x_k) / sum_j exp(x_j)` along `dim`: logits into probabilities."""
+def softmax(x: Operand, dim: int = -1) -> Operand:
+    """`exp(x_k) / sum_j exp(x_j)` along `dim`: logits into probabilities.
+
+    Adding a number to all logits changes nothing.
+    """
     return (x - log_sum_exp(x, dim, keepdim=True)).exp()
 
 
-def mse(prediction: TensorOrNode, target: TensorOrNode, *, reduction: str = "mean") -> TensorOrNode:
+def mse(prediction: Operand, target: Operand, *, reduction: str = "mean") -> Operand:
     """Squared error `(prediction - target)^2`; both of one shape.
 
-    Up to a constant the negative log-likelihood of a Gaussian of fixed width.
+    Up to a constant and a factor the negative log-likelihood under a normal of fixed width.
+
+    Source: Gauss, Theoria Motus, 1809 (from memory, unverified).
 
     Raises:
         ValueError: the shapes differ, or an unknown `reduction`.
@@ -39,7 +40,7 @@ def mse(prediction: TensorOrNode, target: TensorOrNode, *, reduction: str = "mea
     return _reduced((prediction - target) ** 2, reduction)
 
 
-def cross_entropy(logits: TensorOrNode, labels: Tensor, *, reduction: str = "mean") -> TensorOrNode:
+def cross_entropy(logits: Operand, labels: Tensor, *, reduction: str = "mean") -> Operand:
     """`-log p(label)` in nats from logits (N, K) and labels (N,) in 0 ... K-1.
 
     Divided by log 2 it is the length of the label's code in bits.  Logits are what the last layer
@@ -51,17 +52,18 @@ def cross_entropy(logits: TensorOrNode, labels: Tensor, *, reduction: str = "mea
         ValueError: wrong rank, dtype or number of labels, a label out of range, an unknown
             `reduction`.
     """
-    shape = tuple(value_of(logits).shape)
+    shape = _shape(logits)
     if len(shape) != 2:
         raise ValueError(
             f"logits have shape {shape}, expected (N, K), a row of K logits for each example: "
             "for one example use logits[None]"
         )
     n, n_classes = shape
-    if labels.dtype != torch.int64:
+    kind = labels.dtype if isinstance(labels, Tensor) else type(labels).__name__
+    if kind != torch.int64:
         raise ValueError(
-            f"labels have dtype {labels.dtype}, expected torch.int64: class numbers, not one-hot "
-            "rows or probabilities (use labels.long(), or one_hot.argmax(1))"
+            f"labels are {kind}, expected torch.int64: class numbers, not one-hot rows or "
+            "probabilities (use labels.long(), or one_hot.argmax(1))"
         )
     if labels.shape != (n,):
         raise ValueError(
@@ -79,8 +81,8 @@ def cross_entropy(logits: TensorOrNode, labels: Tensor, *, reduction: str = "mea
 
 
 def binary_cross_entropy(
-    probabilities: TensorOrNode, targets: Tensor, *, reduction: str = "mean"
-) -> TensorOrNode:
+    probabilities: Operand, targets: Tensor, *, reduction: str = "mean"
+) -> Operand:
     """`-(t log p + (1 - t) log(1 - p))` in nats; both of one shape, both in [0, 1].
 
     As in torch each log is cut off at -100; at exactly 0 or 1 no gradient passes the cut.
@@ -91,15 +93,13 @@ def binary_cross_entropy(
     _check_same_shape(probabilities, targets)
     _check_probabilities(probabilities, "probabilities")
     _check_probabilities(targets, "targets")
-    smallest = math.exp(-100)
-    log_p = probabilities.clamp(min=smallest).log()
-    log_not_p = (1 - probabilities).clamp(min=smallest).log()
+    log_p, log_not_p = _log_cut_off(probabilities), _log_cut_off(1 - probabilities)
     return _reduced(-(targets * log_p + (1 - targets) * log_not_p), reduction)
 
 
 def binary_cross_entropy_with_logits(
-    logits: TensorOrNode, targets: Tensor, *, reduction: str = "mean"
-) -> TensorOrNode:
+    logits: Operand, targets: Tensor, *, reduction: str = "mean"
+) -> Operand:
     """Binary cross-entropy of `sigmoid(logits)`, exact for logits of any size.
 
     `-log sigmoid(z) = log(1 + exp(-z))`, hence the loss is `log(1 + exp(z)) - t z`.
@@ -114,7 +114,13 @@ def binary_cross_entropy_with_logits(
     return _reduced(log_one_plus_exp - targets * logits, reduction)
 
 
-def _reduced(losses: TensorOrNode, reduction: str) -> TensorOrNode:
+def _log_cut_off(p: Operand) -> Operand:
+    """`max(log p, -100)`; at zero, where its slope would be infinite, log takes a one instead."""
+    is_zero = value_of(p) == 0
+    return ((p + is_zero).log() - 1000 * is_zero).clamp(min=-100)
+
+
+def _reduced(losses: Operand, reduction: str) -> Operand:
     if reduction == "none":
         return losses
     if reduction == "mean":
@@ -124,8 +130,14 @@ def _reduced(losses: TensorOrNode, reduction: str) -> TensorOrNode:
     raise ValueError(f'reduction is {reduction!r}, expected "mean", "sum" or "none"')
 
 
-def _check_same_shape(prediction: TensorOrNode, target: TensorOrNode) -> None:
-    got, expected = tuple(value_of(target).shape), tuple(value_of(prediction).shape)
+def _shape(x: Operand) -> tuple[int, ...]:
+    if not isinstance(x, Tensor | Node):
+        raise ValueError(f"got a {type(x).__name__}, expected a tensor or a node")
+    return tuple(x.shape)
+
+
+def _check_same_shape(prediction: Operand, target: Operand) -> None:
+    got, expected = _shape(target), _shape(prediction)
     if got != expected:
         raise ValueError(
             f"targets have shape {got}, expected {expected} as the predictions: a column (N, 1) "
@@ -133,11 +145,14 @@ def _check_same_shape(prediction: TensorOrNode, target: TensorOrNode) -> None:
         )
 
 
-def _check_probabilities(x: TensorOrNode, what: str) -> None:
+def _check_probabilities(x: Operand, what: str) -> None:
     values = value_of(x)
+    if not values.is_floating_point():
+        raise ValueError(f"{what} are {values.dtype}, expected floating point: use .float()")
     is_inside = (values >= 0) & (values <= 1)  # nan is not
     if not is_inside.all():
         raise ValueError(
-            f"{what} hold {float(values[~is_inside][0]):.4g}, expected values in [0, 1]: "
-            "for raw outputs of a layer use binary_cross_entropy_with_logits"
+            f"{what} hold {float(values[~is_inside][0]):.4g}, expected values in [0, 1]: raw "
+            "outputs of a layer go into binary_cross_entropy_with_logits, classes into "
+            "cross_entropy"
         )

@@ -7,17 +7,20 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from companion.foundations.engine import Node, value_of
+from companion.foundations.engine import Node, Operand, value_of
 from companion.foundations.initialization import he_
-from companion.foundations.losses import TensorOrNode, cross_entropy, softmax
+from companion.foundations.losses import cross_entropy, softmax
 
 
-def linear(x: TensorOrNode, weight: TensorOrNode, bias: TensorOrNode | None = None) -> TensorOrNode:
+def linear(x: Operand, weight: Operand, bias: Operand | None = None) -> Operand:
     """`y = x W' + b`: x (..., in), weight (out, in), bias (out,); returns (..., out).
 
-    Each output is one neuron: a weighted sum of the inputs and a bias.
+    Each output is one neuron: a weighted sum of the inputs, and a bias.
 
-    Source: Rosenblatt, Psychological Review 65, 1958.
+    Source: Rosenblatt, Psychological Review 65(6), 1958.
+
+    Raises:
+        ValueError: weight or bias do not fit the inputs.
     """
     n_in, shape = value_of(x).shape[-1], tuple(value_of(weight).shape)
     if len(shape) != 2 or shape[1] != n_in:
@@ -34,7 +37,7 @@ def linear(x: TensorOrNode, weight: TensorOrNode, bias: TensorOrNode | None = No
     return y if bias is None else y + bias
 
 
-def relu(x: TensorOrNode) -> TensorOrNode:
+def relu(x: Operand) -> Operand:
     """`max(x, 0)`; its slope is 1 above zero, and 0 at and below it.
 
     Source: Fukushima, IEEE Trans. SSC 5(4), 1969; Nair & Hinton, ICML 2010.
@@ -42,8 +45,11 @@ def relu(x: TensorOrNode) -> TensorOrNode:
     return x.relu()
 
 
-def sigmoid(x: TensorOrNode) -> TensorOrNode:
-    """`1 / (1 + exp(-x))`; its slope is `y (1 - y)`, at most 1/4."""
+def sigmoid(x: Operand) -> Operand:
+    """`y = 1 / (1 + exp(-x))`; its slope is `y (1 - y)`, at most 1/4.
+
+    Source: Verhulst's logistic curve, 1838 (from memory, unverified).
+    """
     return x.sigmoid()
 
 
@@ -53,9 +59,14 @@ class MLP:
     `MLP([40, 100, 10], generator=g)` keeps a plain list `parameters`: weight (out, in) and bias
     (out,) of the first layer, then of the next.  Biases are zero, weights come from `initialize`,
     the last layer's times `output_scale`: a network that knows nothing should say so, and with
-    small logits its first loss is close to log K, the uniform code's length.
+    small logits its first loss is close to log K, the length of the uniform code.  (With
+    `output_scale=1` it is about a third above on standardized inputs: the logits then have a
+    variance of about 2.)
 
-    Source of the default weights: He, Zhang, Ren & Sun, ICCV 2015.
+    Source: He, Zhang, Ren & Sun, ICCV 2015, for the weights of the hidden layers.
+
+    Raises:
+        ValueError: fewer than two sizes, or one that is not a positive whole number.
     """
 
     def __init__(
@@ -68,6 +79,11 @@ class MLP:
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:
+        if len(sizes) < 2 or any(not isinstance(n, int) or n < 1 for n in sizes):
+            raise ValueError(
+                f"sizes are {list(sizes)}, expected at least two whole numbers: inputs, hidden "
+                "layers if any, classes"
+            )
         self.parameters: list[Tensor] = []
         for n_in, n_out in zip(sizes, sizes[1:], strict=False):
             weight = initialize(torch.empty(n_out, n_in, dtype=dtype), generator)
@@ -75,9 +91,7 @@ class MLP:
         self.parameters[-2] *= output_scale
         self.parameters = [p.to(device) for p in self.parameters]
 
-    def logits(
-        self, x: TensorOrNode, parameters: Sequence[TensorOrNode] | None = None
-    ) -> TensorOrNode:
+    def logits(self, x: Operand, parameters: Sequence[Operand] | None = None) -> Operand:
         """Logits (N, K) of x (N, sizes[0]), computed with `parameters` (by default its own)."""
         parameters = self.parameters if parameters is None else parameters
         for weight, bias in zip(parameters[:-2:2], parameters[1:-2:2], strict=True):
@@ -102,7 +116,8 @@ class MLP:
         delta[torch.arange(len(labels), device=labels.device), labels] -= 1
         delta = delta / len(labels)
         gradients: list[Tensor] = []
-        for weight, h in zip(reversed(weights), reversed(inputs), strict=True):
-            gradients = [delta.T @ h, delta.sum(0), *gradients]
-            delta = (delta @ weight) * (h > 0)  # through the layer, then through the ReLU below
+        for i in reversed(range(len(weights))):
+            gradients = [delta.T @ inputs[i], delta.sum(0), *gradients]
+            if i > 0:  # down through the layer, then through the ReLU below it
+                delta = (delta @ weights[i]) * (inputs[i] > 0)
         return cross_entropy(logits, labels), gradients

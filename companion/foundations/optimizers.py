@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -15,7 +16,7 @@ class SGD:
     """
 
     def __init__(self, lr: float) -> None:
-        _check_positive("lr", lr)
+        _check_range("lr", lr)
         self.lr = lr
 
     @torch.no_grad()
@@ -33,8 +34,8 @@ class Momentum:
     """
 
     def __init__(self, lr: float, momentum: float = 0.9) -> None:
-        _check_positive("lr", lr)
-        _check_decay("momentum", momentum)
+        _check_range("lr", lr)
+        _check_range("momentum", momentum, below=1)
         self.lr, self.momentum = lr, momentum
         self.velocities: list[Tensor] = []
 
@@ -49,9 +50,9 @@ class Momentum:
 
 
 class Adam:
-    """`m` and `v` average g and g^2; `p <- p - lr m_hat / (sqrt(v_hat) + eps)`.
+    """`m` and `v` are running means of g and g^2; `p <- p - lr m_hat / (sqrt(v_hat) + eps)`.
 
-    Both averages start at zero; `m_hat = m / (1 - beta1^t)` and `v_hat = v / (1 - beta2^t)` correct
+    Both means start at zero; `m_hat = m / (1 - beta1^t)` and `v_hat = v / (1 - beta2^t)` correct
     for it at step t.
 
     Source: Kingma & Ba, ICLR 2015.
@@ -60,10 +61,10 @@ class Adam:
     def __init__(
         self, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8
     ) -> None:
-        _check_positive("lr", lr)
-        _check_positive("eps", eps)
+        _check_range("lr", lr)
+        _check_range("eps", eps)
         for name, beta in zip(("betas[0]", "betas[1]"), betas, strict=True):
-            _check_decay(name, beta)
+            _check_range(name, beta, below=1)
         self.lr, self.betas, self.eps = lr, betas, eps
         self.n_steps = 0
         self.means: list[Tensor] = []
@@ -107,13 +108,9 @@ def _check_pairs(
         )
 
 
-def _check_positive(name: str, value: float) -> None:
-    if not value > 0:
-        raise ValueError(f"{name} is {value}, expected a positive number: a step goes downhill")
-
-
-def _check_decay(name: str, value: float) -> None:
-    if not 0 <= value < 1:
+def _check_range(name: str, value: float, below: float = math.inf) -> None:
+    if not 0 <= value < below:
         raise ValueError(
-            f"{name} is {value}, expected a number in [0, 1): at 1 the past never fades"
+            f"{name} is {value}, expected a number in [0, {below}): steps already go downhill, and "
+            "a mean that keeps all of its past never moves"
         )
