@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from accelerators import NOT_RUN, accelerators, differences
+from accelerators import NOT_RUN, differences
 from test_on_accelerator import largest_difference, randn
 
 from companion import foundations as fd

@@ -279,10 +279,11 @@ def test_gradients_share_no_memory():
 
 
 def test_what_was_passed_to_backward_is_not_kept():
-    x, cotangent = Node(A), torch.ones(3, 4, dtype=torch.float64)
+    x, cotangent = Node(A), torch.ones(3, 4, dtype=torch.float64, requires_grad=True)
     x.backward(cotangent)
     x.backward(cotangent)  # a leaf has no graph to let go
     assert (x.grad == 2).all() and (cotangent == 1).all()
+    assert not x.grad.requires_grad
 
 
 def test_a_node_shares_memory_with_its_tensor_and_torch_records_nothing():
