@@ -10,7 +10,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from companion.explorables.view import Explorable, front_end, one_line, preset
+from companion.explorables.view import Explorable, front_end, number, one_line, preset
 
 Gradients = Callable[..., Mapping[str, Tensor]]
 
@@ -348,22 +348,6 @@ def _signal(loss: str, error: float, slope: float, dz: float) -> str:
     if loss == "mse":
         return f"∂L/∂z = 2(p − y) · σ′(z) = 2 · {y_error} · {number(slope)} = {number(dz)}"
     return f"∂L/∂z = (p − y)/σ′(z) · σ′(z) = p − y = {number(dz)}: σ′(z) cancels"
-
-
-def number(value: float) -> str:
-    """Three significant digits, two of a small number, with a real minus sign: −0.123, 1.2e−5."""
-    if math.isnan(value):
-        return "not a number"
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    if value == 0:
-        return "0"
-    size = abs(value)
-    if not 1e-3 <= size < 1e4:
-        mantissa, exponent = f"{value:.1e}".split("e")
-        return f"{mantissa}e{int(exponent)}".replace("-", "−")
-    rounded = float(f"{value:.{2 if size < 0.01 else 3}g}")
-    return f"{rounded:g}".replace("-", "−")
 
 
 def _finite(value: float) -> float | None:

@@ -2,8 +2,8 @@ function buildDescentRace(page) {
   const { setup } = page;
   const SIZE = 330; // of the picture, in CSS pixels
   const DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3]];
-  const N_LINES = 14;
-  const WIDTH = 252, HEIGHT = 262;
+  const N_LINES = 20;
+  const WIDTH = 214, HEIGHT = 330;
   let data = null;
   let timer = 0;
 
@@ -12,10 +12,12 @@ function buildDescentRace(page) {
     label: "loss of", options: setup.surfaces,
     onchange: (value) => ({ start: setup.starts[value] }),
   });
-  const [slowest, fastest] = setup.rates.map(Math.log10);
+  const { rates } = setup;
+  const nearest = (value) =>
+    rates.reduce((best, other, i) => (Math.abs(other - value) < Math.abs(rates[best] - value) ? i : best), 0);
   const rate = page.slider("learning_rate", {
-    label: "learning rate", min: slowest, max: fastest, step: (fastest - slowest) / 50, write: brief,
-    read: (position) => Number((10 ** position).toPrecision(2)), place: Math.log10,
+    label: "learning rate", min: 0, max: rates.length - 1, write: brief,
+    read: (position) => rates[position], place: nearest,
   });
   const momentum = page.slider("momentum", {
     label: "momentum", min: setup.momenta[0], max: setup.momenta[1], step: 0.02,
@@ -198,8 +200,8 @@ function buildDescentRace(page) {
     cross(place(data.start), 5);
     caption.textContent = "Paths over the loss";
     note.textContent = `${ground().note} Across: ${axes[0]}, ${span[0].map((v) => format(v, 1)).join(" to ")}; `
-      + `up: ${axes[1]}, ${span[1].map((v) => format(v, 1)).join(" to ")}. A line every ${gap} bits; darker costs `
-      + "more. Cross: start, ring: lowest place.";
+      + `up: ${axes[1]}, ${span[1].map((v) => format(v, 1)).join(" to ")}. A line every ${gap} bits, grey is `
+      + "high. Cross: start, ring: lowest place.";
   }
   /** A circle, a square, a triangle, a diamond: where a racer stands. */
   function marker(context, i, [x, y], colour) {
@@ -214,7 +216,7 @@ function buildDescentRace(page) {
   }
 
   function drawChart(colours) {
-    const left = 36, right = WIDTH - 6, top = 8, bottom = HEIGHT - 36;
+    const left = 34, right = WIDTH - 12, top = 8, bottom = HEIGHT - 36;
     const n = Math.max(2, data.settings.n_steps);
     const highest = 1.3 * data.racers[0].bits[0];
     const x = (step) => left + ((right - left) * step) / n;

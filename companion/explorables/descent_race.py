@@ -8,19 +8,24 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
+import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from companion import foundations
 from companion.data import load
-from companion.explorables.view import Explorable, front_end, one_line, preset
+from companion.explorables.view import Explorable, front_end, number, one_line, preset
 
 RACERS = ("SGD", "momentum", "Adam")
 OWN = "yours"
 MOST_STEPS = 100
 BATCHES = {"all": "all examples", "32": "32", "8": "8", "2": "2"}
-RATES = (0.003, 10.0)
+MANTISSAS = (1.0, 1.1, 1.2, 1.3, 1.5, 1.7, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0)
+RATES = (
+    0.003, 0.004, 0.005, 0.006, 0.007, 0.008,
+    *(round(m * power, 3) for power in (0.01, 0.1, 1.0) for m in MANTISSAS), 10.0,
+)  # fmt: skip
 MOMENTA = (0.0, 0.98)
 N_LINEAR = 1000  # series for the linear model
 N_SERIES = 200  # for the network
@@ -32,7 +37,9 @@ SURFACES = {
 }
 
 Optimizer = Callable[[float], Any]
-Gradient = Callable[[Tensor, Tensor], Tensor]
+Rows = np.ndarray | slice  # which examples
+Gradient = Callable[[Tensor, Rows], Tensor]
+EVERYTHING = slice(None)
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,7 @@ PRESETS = (
     preset(
         "too careful",
         "A thirtieth of that. SGD crawls along the floor; momentum, which adds up steps that "
-        "agree, gets several times as far; Adam moves by about the learning rate at each step.",
+        "agree, gets several times as far; Adam first moves each weight by the learning rate.",
         surface="valley", start=STARTS["valley"], learning_rate=0.03, momentum=0.8, batch="all",
         n_steps=40,
     ),
@@ -83,8 +90,8 @@ PRESETS = (
     preset(
         "two examples at a time",
         "Each gradient is that of two examples. It points downhill on average, so all three get "
-        "down, but they do not settle: at a constant learning rate the noise stays.",
-        surface="network", start=STARTS["network"], learning_rate=0.03, momentum=0.8, batch="2",
+        "down, but none of them settles: at a constant learning rate the noise stays.",
+        surface="network", start=STARTS["network"], learning_rate=0.01, momentum=0.8, batch="2",
         n_steps=100,
     ),
     preset(
@@ -199,7 +206,7 @@ def _check(
         if value not in known:
             raise ValueError(f"no {name} {value!r}: expected one of {', '.join(known)}")
     for name, value, (least, most) in (
-        ("learning_rate", learning_rate, RATES), ("momentum", momentum, MOMENTA),
+        ("learning_rate", learning_rate, (RATES[0], RATES[-1])), ("momentum", momentum, MOMENTA),
     ):  # fmt: skip
         if not least <= value <= most:
             raise ValueError(f"{name} must be a number in {least} ... {most}, got {value!r}")
@@ -241,23 +248,30 @@ def _run(
 ) -> list[Run]:
     ground = _surface(surface)
     places = torch.tensor([start] * len(optimizers))  # (R, 2)
+    parameters = [[place] for place in places]  # views, which the optimizers change in place
     paths = [[start] for _ in optimizers]
     running = set(range(len(optimizers)))
     generator = torch.Generator().manual_seed(0)
-    rows = torch.arange(ground.n_examples)
+    rows: Rows = EVERYTHING
     for _ in range(MOST_STEPS):
         if batch != "all":
-            rows = torch.randint(0, ground.n_examples, (int(batch),), generator=generator)
-        gradients = ground.gradient(places, rows)
-        for i in sorted(running):
-            optimizers[i].step([places[i]], [gradients[i]])
-            place = tuple(places[i].tolist())
-            if all(abs(value) < FAR for value in place):
-                paths[i].append(place)
+            rows = torch.randint(0, ground.n_examples, (int(batch),), generator=generator).numpy()
+        gradients = ground.gradient(places, rows).unbind()
+        for i in running:
+            optimizers[i].step(parameters[i], [gradients[i]])
+        for i, (a, b) in enumerate(places.tolist()):
+            if i not in running:
+                continue
+            if abs(a) < FAR and abs(b) < FAR:
+                paths[i].append((a, b))
             else:  # out of sight, or not a number
                 running.remove(i)
                 places[i] = 0.0
-    return [Run(path, ground.bits(torch.tensor(path)).tolist()) for path in paths]
+    bits = ground.bits(torch.tensor([place for path in paths for place in path]))
+    return [
+        Run(path, part.tolist())
+        for path, part in zip(paths, bits.split([len(path) for path in paths]), strict=True)
+    ]
 
 
 def _run_own(
@@ -326,9 +340,9 @@ def _limit_in_words(ground: Surface, learning_rate: float, momentum: float) -> s
     plain = 2 / ground.sharpest
     heavy = plain * (1 + momentum)
     return (
-        f"At the lowest place the sharpest curvature is λ = {ground.sharpest:.2g}: SGD settles "
-        f"there only below a learning rate of 2/λ = {plain:.2g}, momentum below "
-        f"2(1 + {momentum:g})/λ = {heavy:.2g}. Here it is {learning_rate:.2g}."
+        f"At the lowest place the sharpest curvature is λ = {number(ground.sharpest)} nats: SGD "
+        f"settles there only below a learning rate of 2/λ = {number(plain)}, momentum below "
+        f"2(1 + {number(momentum)})/λ = {number(heavy)}. Here it is {number(learning_rate)}."
     )
 
 
@@ -353,9 +367,9 @@ def _valley() -> Surface:
         error = points @ inputs.T - targets  # (R, N)
         return (error * error).mean(1) / (2 * math.log(2))
 
-    def gradient(points: Tensor, rows: Tensor) -> Tensor:
+    def gradient(points: Tensor, rows: Rows) -> Tensor:
         chosen = inputs[rows]
-        return (points @ chosen.T - targets[rows]) @ chosen / len(rows)
+        return (points @ chosen.T - targets[rows]) @ chosen / len(chosen)
 
     return _survey(
         bits, gradient, len(targets), ((-2.5, 2.5), (-2.5, 2.5)), "bits per prediction",
@@ -371,29 +385,34 @@ def _network() -> Surface:
     one_hot = torch.nn.functional.one_hot(labels, 10).float()
     trained = [_trained(data.inputs, one_hot, seed) for seed in (0, 1)]
     # Weights are a mixture of two networks, so what enters the hidden units is one too.
-    entering = torch.stack([data.inputs @ hidden.T for hidden, _ in trained])  # (2, N, H)
-    leaving = torch.stack([out for _, out in trained])  # (2, 10, H)
+    entering = torch.stack([data.inputs @ hidden.T for hidden, _ in trained]).numpy()  # (2, N, H)
+    leaving = torch.stack([out for _, out in trained]).numpy()  # (2, 10, H)
+    expected = one_hot.numpy()
 
-    def mixed(points: Tensor, parts: Tensor) -> Tensor:
-        return (points @ parts.flatten(1)).view(-1, *parts.shape[1:])  # (R, 2) -> (R, ...)
+    def mixed(points: np.ndarray, parts: np.ndarray) -> np.ndarray:
+        return (points @ parts.reshape(2, -1)).reshape(-1, *parts.shape[1:])  # (R, 2) -> (R, ...)
 
     def bits(points: Tensor) -> Tensor:
-        h = torch.tanh(mixed(points, entering))  # (R, N, H)
-        logits = h @ mixed(points, leaving).mT  # (R, N, 10)
+        places = points.numpy()
+        h = np.tanh(mixed(places, entering))  # (R, N, H)
+        logits = torch.from_numpy(h @ mixed(places, leaving).swapaxes(1, 2))  # (R, N, 10)
         nats = logits.logsumexp(2) - (logits * one_hot).sum(2)
         return nats.mean(1) / math.log(2)
 
-    def gradient(points: Tensor, rows: Tensor) -> Tensor:
-        parts = entering[:, rows]
-        h = torch.tanh(mixed(points, parts))  # (R, n, H)
-        out = mixed(points, leaving)  # (R, 10, H)
-        error = (torch.softmax(h @ out.mT, 2) - one_hot[rows]) / len(rows)  # (R, n, 10)
-        for_leaving = error.mT @ h  # (R, 10, H)
+    # NumPy, because a call of torch costs more than what a hundred steps compute in it.
+    def gradient(points: Tensor, rows: Rows) -> Tensor:
+        places, parts = points.numpy(), entering[:, rows]
+        h = np.tanh(mixed(places, parts))  # (R, n, H)
+        out = mixed(places, leaving)  # (R, 10, H)
+        logits = h @ out.swapaxes(1, 2)  # (R, n, 10)
+        odds = np.exp(logits - logits.max(2, keepdims=True))
+        error = (odds / odds.sum(2, keepdims=True) - expected[rows]) / h.shape[1]
+        for_leaving = error.swapaxes(1, 2) @ h  # (R, 10, H)
         for_entering = (error @ out) * (1 - h * h)  # (R, n, H)
-        return (
-            for_leaving.flatten(1) @ leaving.flatten(1).T
-            + for_entering.flatten(1) @ parts.flatten(1).T
-        )
+        n_racers = len(places)
+        along = for_leaving.reshape(n_racers, -1) @ leaving.reshape(2, -1).T
+        along += for_entering.reshape(n_racers, -1) @ parts.reshape(2, -1).T
+        return torch.from_numpy(along)  # (R, 2)
 
     return _survey(
         bits, gradient, len(labels), ((-1.6, 1.6), (-1.6, 1.6)), "bits per label",
@@ -433,11 +452,10 @@ def _survey(
     across, up = (torch.linspace(low, high, GRID) for low, high in span)
     points = torch.stack(torch.meshgrid(across, up, indexing="xy"), 2)  # (row = y, column = x, 2)
     heights = torch.stack([bits(row) for row in points])
-    everything = torch.arange(n_examples)
     place = points.flatten(0, 1)[heights.argmin()]
     shift = 1e-2 * torch.eye(2)
     for _ in range(6):
-        around = gradient(torch.cat([place + shift, place - shift, place[None]]), everything)
+        around = gradient(torch.cat([place + shift, place - shift, place[None]]), EVERYTHING)
         curvature = (around[:2] - around[2:4]) / 2e-2
         curvature = (curvature + curvature.T) / 2
         place = place - torch.linalg.solve(curvature, around[4])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -97,3 +98,19 @@ def one_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     message = lines[0] if lines else "no message"
     return message if type(error) is ValueError else f"{type(error).__name__}: {message}"
+
+
+def number(value: float) -> str:
+    """Three significant digits, two of a small number, with a real minus sign: −0.123, 1.2e−5."""
+    if math.isnan(value):
+        return "not a number"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if value == 0:
+        return "0"
+    size = abs(value)
+    if not 1e-3 <= size < 1e4:
+        mantissa, exponent = f"{value:.1e}".split("e")
+        return f"{mantissa}e{int(exponent)}".replace("-", "−")
+    rounded = float(f"{value:.{2 if size < 0.01 else 3}g}")
+    return f"{rounded:g}".replace("-", "−")
