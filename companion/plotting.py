@@ -211,8 +211,9 @@ def bars(
     ax.invert_yaxis()
     ax.margins(x=0.12)
     if level is not None:
-        ax.axvline(level[0], color="0.35", linestyle=":", linewidth=1.2, label=level[1])
-        ax.legend(loc="lower right")
+        ax.axvline(level[0], color="0.35", linestyle=":", linewidth=1.2)
+        ax.text(level[0], 0.02, f"{level[1]}  ", transform=ax.get_xaxis_transform(), ha="right",
+                va="bottom", fontsize=8, color="0.35")  # fmt: skip
     return figure
 
 
