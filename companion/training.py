@@ -469,7 +469,7 @@ def _resume(
     if checkpoint is None or not Path(checkpoint).exists():
         return 0
     try:
-        content = torch.load(checkpoint, weights_only=True)
+        content = torch.load(checkpoint, weights_only=True, map_location="cpu")
         state.model.load_state_dict(content["model"])
         state.optimizer.load_state_dict(content["optimizer"])
     except (RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
