@@ -6,7 +6,7 @@ computes on the device of its inputs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral
 
 import torch
@@ -22,6 +22,7 @@ def output_size(
     Raises:
         ValueError: an argument is out of range, or the window does not fit anywhere.
     """
+    _check_sizes(0, n=n)
     _check_window(kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation)
     span = dilation * (kernel_size - 1) + 1
     if n < 1 or n + 2 * padding < span:
@@ -37,6 +38,11 @@ def receptive_field(layers: Sequence[tuple[int, ...]]) -> int:
 
     `layers` are `(kernel_size, stride)` or `(kernel_size, stride, dilation)`, first layer first.
     """
+    if not isinstance(layers, Iterable):
+        raise ValueError(
+            f"layers is {layers!r}, expected a list of (kernel_size, stride) or "
+            "(kernel_size, stride, dilation): one layer alone is [(kernel_size, stride)]"
+        )
     field, jump = 1, 1
     for layer in layers:
         if not isinstance(layer, tuple | list) or not 1 <= len(layer) <= 3:
@@ -64,8 +70,8 @@ def conv1d(
     Source: LeCun et al., Neural Computation 1(4), 1989 (one dimension: time-delay networks).
     """
     _check_conv(x, weight, bias, n_dims=1)
-    stride, padding, dilation = _times(stride, 1), _times(padding, 1), _times(dilation, 1)
-    windows = _windows(x, weight.shape[-1:], stride, padding, dilation)
+    steps, pads = _times(1, stride=stride), _times(1, padding=padding)
+    windows = _windows(x, weight.shape[-1:], steps, pads, _times(1, dilation=dilation))
     y = torch.einsum("nclk,ock->nol", windows, weight)  # windows: (N, C_in, L_out, K)
     return y if bias is None else y + bias[:, None]
 
@@ -86,7 +92,9 @@ def conv2d(
     Source: LeCun et al., Neural Computation 1(4), 1989; as a matrix product: im2col.
     """
     _check_conv(x, weight, bias, n_dims=2)
-    (s_h, s_w), (p_h, p_w), (d_h, d_w) = _pair(stride), _pair(padding), _pair(dilation)
+    s_h, s_w = _times(2, stride=stride)
+    p_h, p_w = _times(2, padding=padding)
+    d_h, d_w = _times(2, dilation=dilation)
     k_h, k_w = weight.shape[-2:]
     h = output_size(x.shape[-2], kernel_size=k_h, stride=s_h, padding=p_h, dilation=d_h)
     w = output_size(x.shape[-1], kernel_size=k_w, stride=s_w, padding=p_w, dilation=d_w)
@@ -109,7 +117,7 @@ def max_pool1d(
     padding: int | tuple[int] = 0,
 ) -> Tensor:
     """Largest value in each window of (N, C, L).  `stride` is `kernel_size` by default."""
-    windows = _pool_windows(x, _times(kernel_size, 1), stride, padding, fill=-torch.inf, n_dims=1)
+    windows = _pool_windows(x, kernel_size, stride, padding, fill=-torch.inf, n_dims=1)
     return windows.amax(-1)
 
 
@@ -124,7 +132,7 @@ def max_pool2d(
     Where several values tie, the gradient is shared equally among them (torch's own layer gives it
     to the first).
     """
-    windows = _pool_windows(x, _times(kernel_size, 2), stride, padding, fill=-torch.inf, n_dims=2)
+    windows = _pool_windows(x, kernel_size, stride, padding, fill=-torch.inf, n_dims=2)
     return windows.amax((-2, -1))
 
 
@@ -135,7 +143,7 @@ def avg_pool1d(
     padding: int | tuple[int] = 0,
 ) -> Tensor:
     """Mean of each window of (N, C, L); padded zeros count, as in torch."""
-    return _pool_windows(x, _times(kernel_size, 1), stride, padding, fill=0.0, n_dims=1).mean(-1)
+    return _pool_windows(x, kernel_size, stride, padding, fill=0.0, n_dims=1).mean(-1)
 
 
 def avg_pool2d(
@@ -145,7 +153,7 @@ def avg_pool2d(
     padding: int | tuple[int, int] = 0,
 ) -> Tensor:
     """Mean of each window of (N, C, H, W); padded zeros count, as in torch."""
-    windows = _pool_windows(x, _times(kernel_size, 2), stride, padding, fill=0.0, n_dims=2)
+    windows = _pool_windows(x, kernel_size, stride, padding, fill=0.0, n_dims=2)
     return windows.mean((-2, -1))
 
 
@@ -161,8 +169,7 @@ class BatchNorm(nn.Module):
 
     def __init__(self, n_channels: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
         super().__init__()
-        if n_channels < 1:
-            raise ValueError(f"n_channels must be at least 1, got {n_channels}")
+        _check_sizes(1, n_channels=n_channels)
         self.eps, self.momentum = eps, momentum
         self.weight = nn.Parameter(torch.ones(n_channels))
         self.bias = nn.Parameter(torch.zeros(n_channels))
@@ -170,13 +177,17 @@ class BatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(n_channels))
 
     def forward(self, x: Tensor) -> Tensor:
+        _check_tensors(x=x)
         if x.ndim < 2 or x.shape[1] != len(self.weight):
             raise ValueError(
                 f"batch norm over {len(self.weight)} channels got shape {tuple(x.shape)}: "
                 "channels are dimension 1, as in (N, C), (N, C, L) or (N, C, H, W)"
             )
-        if not x.is_floating_point():
-            raise ValueError(f"batch norm takes floating-point input, got {x.dtype}")
+        if x.dtype != self.weight.dtype:
+            raise ValueError(
+                f"batch norm got {x.dtype}, its weights are {self.weight.dtype}: "
+                "all must be the same floating-point dtype (x.float(), or layer.double())"
+            )
         over = [d for d in range(x.ndim) if d != 1]
         as_channels = (-1,) + (1,) * (x.ndim - 2)  # (C,) -> (C, 1, ...)
         if self.training:
@@ -285,13 +296,14 @@ def _windows(
 
 def _pool_windows(
     x: Tensor,
-    kernel: tuple[int, ...],
+    kernel_size: int | tuple[int, ...],
     stride: int | tuple[int, ...] | None,
     padding: int | tuple[int, ...],
     *,
     fill: float,
     n_dims: int,
 ) -> Tensor:
+    _check_tensors(x=x)
     if x.ndim != n_dims + 2:
         raise ValueError(
             f"pooling over {n_dims} dimensions takes {n_dims + 2}-dimensional input "
@@ -299,9 +311,10 @@ def _pool_windows(
         )
     if not x.is_floating_point():
         raise ValueError(f"pooling takes floating-point input, got {x.dtype}: use x.float()")
-    _check_window(kernel_size=min(kernel), stride=1, padding=0, dilation=1)
-    steps = kernel if stride is None else _times(stride, n_dims)
-    pads = _times(padding, n_dims)
+    kernel = _times(n_dims, kernel_size=kernel_size)
+    _check_sizes(1, kernel_size=min(kernel))
+    steps = kernel if stride is None else _times(n_dims, stride=stride)
+    pads = _times(n_dims, padding=padding)
     if any(p > k // 2 for p, k in zip(pads, kernel, strict=True)):
         raise ValueError(f"padding {pads} is more than half the kernel_size {kernel}")
     return _windows(x, kernel, steps, pads, (1,) * n_dims, fill)
@@ -312,29 +325,48 @@ def _affine(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return y if bias is None else y + bias
 
 
-def _times(value: int | tuple[int, ...], n_dims: int) -> tuple[int, ...]:
+def _times(n_dims: int, **argument: int | tuple[int, ...]) -> tuple[int, ...]:
+    """`_times(2, stride=3)` is (3, 3); an error names the argument."""
+    ((name, value),) = argument.items()
     values = tuple(value) if isinstance(value, tuple | list) else (value,) * n_dims
     if len(values) != n_dims or not all(isinstance(v, Integral) for v in values):
-        raise ValueError(f"expected an integer or {n_dims} of them, got {value!r}")
+        raise ValueError(f"{name}: expected an integer or {n_dims} of them, got {value!r}")
     return tuple(int(v) for v in values)
 
 
-def _pair(value: int | tuple[int, int]) -> tuple[int, ...]:
-    return _times(value, 2)
-
-
-def _check_window(*, kernel_size: int, stride: int, padding: int, dilation: int) -> None:
-    for name, value, least in (
-        ("kernel_size", kernel_size, 1),
-        ("stride", stride, 1),
-        ("padding", padding, 0),
-        ("dilation", dilation, 1),
-    ):
+def _check_sizes(least: int, **sizes: int) -> None:
+    for name, value in sizes.items():
         if not isinstance(value, Integral) or value < least:
             raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
 
 
+def _check_window(*, kernel_size: int, stride: int, padding: int, dilation: int) -> None:
+    _check_sizes(1, kernel_size=kernel_size, stride=stride, dilation=dilation)
+    _check_sizes(0, padding=padding)
+
+
+def _check_tensors(**tensors: Tensor | None) -> None:
+    for name, value in tensors.items():
+        is_left_out = value is None and name.startswith("bias")
+        if not isinstance(value, Tensor) and not is_left_out:
+            raise ValueError(
+                f"{name} is a {type(value).__name__}, expected a tensor: "
+                "torch.tensor(numbers) makes one of a list or an array"
+            )
+
+
+def _check_dtypes(**tensors: Tensor | None) -> None:
+    given = {name: tensor for name, tensor in tensors.items() if tensor is not None}
+    dtypes = [tensor.dtype for tensor in given.values()]
+    if len(set(dtypes)) > 1 or not dtypes[0].is_floating_point:
+        raise ValueError(
+            f"{', '.join(given)} have dtypes {dtypes}: all must be the same "
+            "floating-point dtype (integer images: x.float())"
+        )
+
+
 def _check_conv(x: Tensor, weight: Tensor, bias: Tensor | None, *, n_dims: int) -> None:
+    _check_tensors(x=x, weight=weight, bias=bias)
     shape = "(N, C_in, L)" if n_dims == 1 else "(N, C_in, H, W)"
     if x.ndim != n_dims + 2:
         raise ValueError(
@@ -349,12 +381,7 @@ def _check_conv(x: Tensor, weight: Tensor, bias: Tensor | None, *, n_dims: int) 
         )
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ValueError(f"bias has shape {tuple(bias.shape)}, expected ({weight.shape[0]},)")
-    dtypes = [t.dtype for t in (x, weight, bias) if t is not None]
-    if len(set(dtypes)) > 1 or not x.is_floating_point():
-        raise ValueError(
-            f"input, weight and bias have dtypes {dtypes}: all must be the same "
-            "floating-point dtype (integer images: x.float())"
-        )
+    _check_dtypes(x=x, weight=weight, bias=bias)
 
 
 def _check_cell(
@@ -367,20 +394,21 @@ def _check_cell(
     *,
     n_gates: int,
 ) -> None:
+    parameters = {
+        "weight_ih": weight_ih, "weight_hh": weight_hh, "bias_ih": bias_ih, "bias_hh": bias_hh,
+    }  # fmt: skip
+    _check_tensors(x=x, h=h, **parameters)
     if x.ndim != 2 or h.ndim != 2 or len(x) != len(h):
         raise ValueError(
             f"a cell takes input (N, I) and state (N, H), got {tuple(x.shape)} and "
             f"{tuple(h.shape)}: one step at a time, with one state per example"
         )
     size = n_gates * h.shape[-1]
-    for name, weight, shape in (
-        ("weight_ih", weight_ih, (size, x.shape[-1])),
-        ("weight_hh", weight_hh, (size, h.shape[-1])),
-        ("bias_ih", bias_ih, (size,)),
-        ("bias_hh", bias_hh, (size,)),
-    ):
-        if weight is not None and tuple(weight.shape) != shape:
+    shapes = [(size, x.shape[-1]), (size, h.shape[-1]), (size,), (size,)]
+    for (name, parameter), shape in zip(parameters.items(), shapes, strict=True):
+        if parameter is not None and tuple(parameter.shape) != shape:
             raise ValueError(
-                f"{name} has shape {tuple(weight.shape)}, expected {shape} for input "
+                f"{name} has shape {tuple(parameter.shape)}, expected {shape} for input "
                 f"{tuple(x.shape)} and state {tuple(h.shape)}"
             )
+    _check_dtypes(x=x, h=h, **parameters)

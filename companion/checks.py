@@ -141,8 +141,9 @@ def vjp(
 
 def operations(target: str | Handle, *args: Any, method: str | None = None, **kwargs: Any) -> int:
     """Number of tensor operators that one call runs.  A loop over positions makes it grow."""
+    function, args, kwargs = _callee(target, method), _inward(args), _inward(kwargs)
     with _Watch(frozenset()) as watch:
-        call(target, *args, method=method, **kwargs)
+        function(*args, **kwargs)
     return watch.n_calls
 
 
@@ -226,6 +227,10 @@ def same(actual: Any, expected: Any, *, hint: str = "", what: str = "result") ->
             same(a, e, hint=hint, what=f"{what}[{i}]")
         return
     if isinstance(expected, np.ndarray):
+        if not isinstance(actual, np.ndarray | torch.Tensor):
+            raise CheckFailed(
+                "type", f"{what} is a {type(actual).__name__}, expected an array.", hint
+            )
         same(torch.as_tensor(actual), torch.as_tensor(expected), hint=hint, what=what)
         return
     if isinstance(expected, Mapping):
@@ -289,7 +294,7 @@ def forbid(*operators: str, hint: str = "") -> Iterator[None]:
 
 def partial(points: float, reason: str) -> float:
     """Partial credit: the last line of a test cell.  Prints the reason, returns the points."""
-    if not (math.isfinite(points) and points >= 0):
+    if not (isinstance(points, int | float) and math.isfinite(points) and points >= 0):
         raise ValueError(f"partial credit must be a finite number of points >= 0, got {points!r}")
     print(f"partial credit: {reason}")
     return float(points)
@@ -409,7 +414,8 @@ def _is_numbers(values: Sequence[Any]) -> bool:
 
 def _array(value: Any, what: str, hint: str) -> np.ndarray:
     if isinstance(value, torch.Tensor) and not value.is_complex():
-        return value.detach().cpu().to(torch.float64).numpy()
+        with torch._C.DisableTorchFunction():  # the check itself may leave torch inside `forbid`
+            return value.detach().cpu().to(torch.float64).numpy()
     try:
         array = np.asarray(value)
         if array.dtype.kind not in "biuf":

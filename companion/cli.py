@@ -35,7 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):  # a Windows console may know fewer characters
             stream.reconfigure(errors="replace")
     try:
-        return options.run(options)
+        status = options.run(options)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # `companion ... | head` reads no further
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FINE
     except CourseError as error:
         print(f"companion: {error}", file=sys.stderr)
     except OSError as error:
@@ -167,17 +172,29 @@ def _submit(options: argparse.Namespace) -> int:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(copy, place)
         handed_in = _hand_in(course, name, Path(staging))
-    print(f"handed in: {(inbound / handed_in).relative_to(course.root)}")
+    place = inbound / handed_in
+    print(f"handed in: {place.relative_to(course.root) if course.root in place.parents else place}")
     if missing:
         print(f"not attempted: {', '.join(missing)}; you may hand in again, the latest one counts")
     return FINE
 
 
+def _exchange_root(course: Course) -> Path:
+    """Where hand-ins meet: `c.Exchange.root` of nbgrader_config.py, else a folder of one's own."""
+    if not (course.root / "nbgrader_config.py").is_file():
+        return course.exchange
+    from traitlets.config import PyFileConfigLoader
+
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(course.root)).load_config()
+    return Path(config.get("Exchange", {}).get("root", course.exchange))
+
+
 def _exchange_folders(course: Course, name: str) -> Path:
     """Makes nbgrader's exchange folders for one assignment; returns the one for submissions."""
-    inbound = course.exchange / COURSE_ID / "inbound"
+    exchange = _exchange_root(course)
+    inbound = exchange / COURSE_ID / "inbound"
     inbound.mkdir(parents=True, exist_ok=True)
-    outbound = course.exchange / COURSE_ID / "outbound" / name
+    outbound = exchange / COURSE_ID / "outbound" / name
     shutil.copytree(course.assignments / name, outbound, dirs_exist_ok=True)
     return inbound
 
@@ -193,7 +210,7 @@ def _hand_in(course: Course, name: str, staging: Path) -> str:
     config = Config()
     config.CourseDirectory.course_id = COURSE_ID
     config.CourseDirectory.assignment_id = name
-    config.Exchange.root = str(course.exchange)
+    config.Exchange.root = str(_exchange_root(course))
     config.Exchange.cache = str(course.state / "submitted")
     config.Exchange.assignment_dir = str(staging)
     try:
@@ -237,7 +254,7 @@ def _grade(options: argparse.Namespace) -> int:
     )
     release = "--CourseDirectory.release_directory=build/grading/release"
     steps = [["generate_assignment", name, "--force", release]]
-    if (course.exchange / COURSE_ID / "inbound").is_dir():
+    if (_exchange_root(course) / COURSE_ID / "inbound").is_dir():
         steps.append(["collect", name, "--update"])
     steps.append(["autograde", name, "--force"])
     for step in steps:

@@ -26,13 +26,18 @@ def uniform_bits(n: int, n_classes: int) -> float:
 
 
 def data_bits(logits: Tensor, targets: Tensor) -> float:
-    """Bits to send `targets` (N,) to someone who has `logits` (N, K): sum of -log2 p(label)."""
+    """Bits to send `targets` (N,) to someone who has `logits` (N, K): sum of -log2 p(label).
+
+    Raises:
+        ValueError: labels outside 0 ... K-1, or logits that are nan.
+    """
+    _check_logits(logits, targets)
     return F.cross_entropy(logits.double(), targets, reduction="sum").item() / math.log(2)
 
 
 def two_part_bits(model_bits: float, logits: Tensor, targets: Tensor) -> float:
     """Two-part code: first the model, then the labels given the model (Rissanen 1978)."""
-    if model_bits < 0:
+    if not model_bits >= 0:  # nan as well
         raise ValueError(f"model_bits cannot be negative, got {model_bits}")
     return model_bits + data_bits(logits, targets)
 
@@ -78,7 +83,8 @@ def prequential_bits(
     Source: Dawid 1984; for deep networks Blier & Ollivier, NeurIPS 2018.
 
     Raises:
-        ValueError: `blocks` do not increase or do not end at `len(data)`.
+        ValueError: `blocks` do not increase or do not end at `len(data)`, labels are out of range,
+            or a trained model gives nan.
     """
     ends = tuple(int(end) for end in blocks)
     if not ends or ends[0] < 1 or list(ends) != sorted(set(ends)) or ends[-1] != len(data):
@@ -86,6 +92,7 @@ def prequential_bits(
             f"blocks must be increasing end indices that finish at {len(data)}, got {ends}"
         )
     n_classes = len(data.classes)
+    _check_labels(data.targets, n_classes)
     bits = [uniform_bits(ends[0], n_classes)]
     for start, end in zip(ends, ends[1:], strict=False):
         past, block = data.subset(slice(0, start)), data.subset(slice(start, end))
@@ -93,8 +100,40 @@ def prequential_bits(
         torch.manual_seed(seed)
         model = make_model()
         fit(model, past, seed)
-        bits.append(_coded(predict(model, block.inputs).cpu() / scale, block.targets))
+        bits.append(_coded(_logits(model, block) / scale, block.targets))
     return PrequentialCode(ends, tuple(bits), n_classes)
+
+
+def _logits(model: nn.Module, data: Dataset) -> Tensor:
+    logits = predict(model, data.inputs).cpu()
+    _check_logits(logits, data.targets)
+    return logits
+
+
+def _check_logits(logits: Tensor, targets: Tensor) -> None:
+    if logits.ndim != 2 or targets.shape != logits.shape[:1]:
+        raise ValueError(
+            f"logits {tuple(logits.shape)} and targets {tuple(targets.shape)} must be (N, K) and "
+            "(N,): one row of logits and one label for each example"
+        )
+    n_bad = int((~torch.isfinite(logits.amax(1))).sum())  # -inf beside a finite value is p = 0
+    if n_bad:
+        raise ValueError(
+            f"the logits of {n_bad} of {len(logits)} examples are nan or inf, which gives no code "
+            "length: usually training diverged, so lower the learning rate"
+        )
+    _check_labels(targets, logits.shape[1])
+
+
+def _check_labels(targets: Tensor, n_classes: int) -> None:
+    if targets.dtype != torch.int64:
+        raise ValueError(f"targets have dtype {targets.dtype}, expected torch.int64 class labels")
+    n_bad = int(((targets < 0) | (targets >= n_classes)).sum())
+    if n_bad:
+        raise ValueError(
+            f"{n_bad} of {len(targets)} labels lie outside 0 to {n_classes - 1}, the labels of "
+            f"{n_classes} classes (labels that start at 1, or a model with too few outputs?)"
+        )
 
 
 def _coded(logits: Tensor, targets: Tensor, floor: float = 1e-4) -> float:
@@ -124,7 +163,7 @@ def _temperature(
     torch.manual_seed(seed)
     model = make_model()
     fit(model, rest, seed)
-    logits = predict(model, held_back.inputs).cpu()
+    logits = _logits(model, held_back)
     candidates = torch.logspace(-1, 4, 41, base=2).tolist()
     return min(candidates, key=lambda t: _coded(logits / t, held_back.targets))
 

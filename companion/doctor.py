@@ -211,8 +211,10 @@ def check_kernel(kernel: Path | None, python: Path) -> Finding:
     )  # fmt: skip
 
 
-def check_copies(stale: list[str]) -> Finding:
-    """Copies in work/ that are older than the course."""
+def check_copies(stale: list[str] | str) -> Finding:
+    """Copies in work/ that are older than the course, or the error that looking for them raised."""
+    if isinstance(stale, str):
+        return Finding("copies", "problem", stale, "then run this again")
     if not stale:
         return Finding("copies", "ok", "work/ is as new as the course")
     return Finding(
@@ -244,7 +246,7 @@ def examine() -> list[Finding]:
         *findings,
         check_disk(free),
         check_work(course.work),
-        check_copies(stale_copies(course)),
+        check_copies(_stale(course)),
     ]
 
 
@@ -286,6 +288,13 @@ def _devices() -> dict[str, bool] | str:
         return {name: is_there() for name, is_there in device.AVAILABLE.items()}
     except (ImportError, OSError) as error:
         return str(error).splitlines()[0]
+
+
+def _stale(course: Course) -> list[str] | str:
+    try:
+        return stale_copies(course)
+    except CourseError as error:
+        return str(error)
 
 
 def _kernel() -> Path | None:

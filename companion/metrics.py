@@ -93,6 +93,8 @@ def calibration(probabilities: Tensor, targets: Tensor, n_bins: int = 10) -> dic
     `probabilities` (N, K); returns `confidence`, `accuracy` and `count` per bin (n_bins,) and the
     scalar `error`, the count-weighted mean gap (expected calibration error).
     """
+    if len(probabilities) == 0:
+        raise ValueError("no examples to score")
     if probabilities.min() < 0 or (probabilities.sum(1) - 1).abs().max() > 1e-3:
         raise ValueError(
             "calibration takes probabilities (N, K), rows that sum to 1: "

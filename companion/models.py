@@ -7,17 +7,21 @@ Built from `torch.nn`, because a chapter that compares networks wants them fast;
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import torch
 from torch import Tensor, nn
 
 
 def logistic(n_inputs: int = 40, n_classes: int = 10) -> nn.Sequential:
     """One linear layer: logistic regression."""
+    _check_sizes(n_inputs=n_inputs, n_classes=n_classes)
     return nn.Sequential(nn.Linear(n_inputs, n_classes))
 
 
 def mlp(n_inputs: int = 40, n_hidden: int = 100, n_classes: int = 10) -> nn.Sequential:
     """Two hidden layers with ReLU."""
+    _check_sizes(n_inputs=n_inputs, n_hidden=n_hidden, n_classes=n_classes)
     return nn.Sequential(
         nn.Linear(n_inputs, n_hidden),
         nn.ReLU(),
@@ -31,6 +35,7 @@ def cnn1d(
     n_channels: int = 25, *, batch_norm: bool = False, n_points: int = 40, n_classes: int = 10
 ) -> nn.Sequential:
     """Three convolutions over the series, the length halved twice, then one linear layer."""
+    _check_sizes(n_channels=n_channels, n_points=n_points, n_classes=n_classes)
     layers: list[nn.Module] = [nn.Unflatten(1, (1, n_points))]  # (N, L) -> (N, 1, L)
     n_in, length = 1, n_points
     for stride in (2, 1, 2):
@@ -48,6 +53,7 @@ class GRU1d(nn.Module):
 
     def __init__(self, n_hidden: int = 32, n_classes: int = 10) -> None:
         super().__init__()
+        _check_sizes(n_hidden=n_hidden, n_classes=n_classes)
         self.gru = nn.GRU(1, n_hidden, batch_first=True, bidirectional=True)
         self.head = nn.Linear(2 * n_hidden, n_classes)
 
@@ -66,6 +72,7 @@ def lenet5(n_classes: int = 10) -> nn.Sequential:
 
     Source: LeCun, Bottou, Bengio & Haffner, Proc. IEEE 86(11), 1998.
     """
+    _check_sizes(n_classes=n_classes)
     return nn.Sequential(
         nn.Conv2d(1, 6, 5, padding=2),  # (N, 1, 28, 28) -> (N, 6, 28, 28)
         nn.ReLU(),
@@ -87,6 +94,7 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, n_in: int, n_out: int, stride: int = 1) -> None:
         super().__init__()
+        _check_sizes(n_in=n_in, n_out=n_out, stride=stride)
         self.body = nn.Sequential(
             nn.Conv2d(n_in, n_out, 3, stride, 1, bias=False),
             nn.BatchNorm2d(n_out),
@@ -106,6 +114,7 @@ class ResidualBlock(nn.Module):
 
 def small_resnet(n_channels: int = 16, n_classes: int = 10) -> nn.Sequential:
     """A residual network for 28 x 28 images: one convolution, three blocks, one linear layer."""
+    _check_sizes(n_channels=n_channels, n_classes=n_classes)
     c = n_channels
     return nn.Sequential(
         nn.Conv2d(1, c, 3, padding=1, bias=False),
@@ -140,3 +149,9 @@ def layer_table(model: nn.Sequential, inputs: Tensor) -> list[tuple[str, tuple[i
     for module, mode in modes.items():
         module.training = mode
     return rows
+
+
+def _check_sizes(**sizes: int) -> None:
+    for name, size in sizes.items():
+        if not isinstance(size, Integral) or size < 1:
+            raise ValueError(f"{name} must be an integer of at least 1, got {size!r}")

@@ -109,7 +109,7 @@ def series(
         1, len(values), titles=titles, xlabel=xlabel, ylabel=ylabel, sharey=True,
     )  # fmt: skip
     for ax, value in zip(axes if isinstance(axes, list) else [axes], values, strict=True):
-        ax.plot(value.detach().cpu(), color=COLORS[0], marker=".", markersize=4)
+        ax.plot(value.detach().cpu().numpy(), color=COLORS[0], marker=".", markersize=4)
     return figure
 
 
@@ -123,8 +123,9 @@ def images(
     """A row of grey images (H, W); `signed` centres the scale at zero (blue minus, red plus)."""
     figure, axes = panels(1, len(values), size=(size, size + 0.2), titles=titles)
     for ax, value in zip(axes if isinstance(axes, list) else [axes], values, strict=True):
-        picture = value.detach().cpu().squeeze()
-        limit = picture.abs().max().item() or 1.0
+        picture = value.detach().cpu()
+        picture = picture.reshape(picture.shape[-2:]).numpy()  # (1, H, W) -> (H, W)
+        limit = float(abs(picture).max()) or 1.0
         scale = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit} if signed else {"cmap": "gray_r"}
         ax.imshow(picture, interpolation="nearest", **scale)
         ax.set_xticks([])
@@ -178,7 +179,7 @@ def paired_bars(
         for i, group in enumerate(groups):
             if (group, kind) not in scores:
                 continue
-            values = torch.as_tensor(scores[group, kind], dtype=torch.float64)
+            values = torch.as_tensor(scores[group, kind], dtype=torch.float64).numpy()
             x = i + (j - (len(kinds) - 1) / 2) * width
             ax.bar(x, values.mean(), 0.9 * width, color=COLORS[j], alpha=0.55,
                    hatch=("", "///", "...", "xx")[j % 4], edgecolor="white",
@@ -200,7 +201,7 @@ def bars(
     """Horizontal bars, first entry on top; several values per entry are drawn as dots."""
     figure, ax = panels(size=(5.2, 0.9 + 0.28 * len(values)), titles=[title], xlabel=xlabel)
     for i, value in enumerate(values.values()):
-        numbers = torch.as_tensor(value, dtype=torch.float64).reshape(-1)
+        numbers = torch.as_tensor(value, dtype=torch.float64).reshape(-1).numpy()
         ax.barh(i, numbers.mean(), height=0.65, color=COLORS[0], alpha=0.55)
         if len(numbers) > 1:
             ax.plot(numbers, [i] * len(numbers), "k.", markersize=5)
@@ -210,8 +211,9 @@ def bars(
     ax.invert_yaxis()
     ax.margins(x=0.12)
     if level is not None:
-        ax.axvline(level[0], color="0.35", linestyle=":", linewidth=1.2, label=level[1])
-        ax.legend(loc="lower right")
+        ax.axvline(level[0], color="0.35", linestyle=":", linewidth=1.2)
+        ax.text(level[0], 0.02, f"{level[1]}  ", transform=ax.get_xaxis_transform(), ha="right",
+                va="bottom", fontsize=8, color="0.35")  # fmt: skip
     return figure
 
 
@@ -248,8 +250,8 @@ def matrix(
     from matplotlib.ticker import MaxNLocator
 
     figure, ax = panels(size=size, titles=[title], xlabel=xlabel, ylabel=ylabel)
-    cells = values.detach().cpu().double()
-    limit = cells.abs().max().item() or 1.0
+    cells = values.detach().cpu().double().numpy()
+    limit = float(abs(cells).max()) or 1.0
     ax.imshow(cells, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto",
               interpolation="nearest")  # fmt: skip
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -257,8 +259,8 @@ def matrix(
     if write is not None:
         for i in range(cells.shape[0]):
             for j in range(cells.shape[1]):
-                dark = abs(cells[i, j].item()) > 0.6 * limit
-                ax.text(j, i, write(cells[i, j].item()), ha="center", va="center", fontsize=7,
+                dark = abs(cells[i, j]) > 0.6 * limit
+                ax.text(j, i, write(float(cells[i, j])), ha="center", va="center", fontsize=7,
                         color="white" if dark else "black")  # fmt: skip
     return figure
 

@@ -17,7 +17,7 @@ _asked: dict[str, tuple[str, tuple[str, ...]]] = {}
 
 
 def predictions_path() -> Path:
-    """`COMPANION_PREDICTIONS_FILE`, else in the nearest folder that has `.companion/`, else here."""
+    """`COMPANION_PREDICTIONS_FILE`, else in the nearest `.companion/` folder, else here."""
     override = os.environ.get("COMPANION_PREDICTIONS_FILE")
     if override:
         return Path(override)

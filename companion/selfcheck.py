@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import copy
+import json
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,7 +70,7 @@ def run(
     from nbclient import NotebookClient
     from nbclient.exceptions import DeadKernelError
 
-    node = nbformat.from_dict(copy.deepcopy(notebook))
+    node = nbformat.reads(json.dumps(notebook), as_version=4)  # joins sources stored as lines
     for cell in node.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None

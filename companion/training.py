@@ -6,7 +6,8 @@ import math
 import os
 import pickle
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,19 @@ from torch import Tensor, nn
 
 from companion import metrics
 from companion.data import Dataset
+from companion.device import choose_device
 
 Loss = Callable[[nn.Module, Tensor, Tensor], Tensor]
 
 
 @dataclass
 class History:
-    """What happened: one entry per epoch in each list (`step_loss`: one per step)."""
+    """What happened: one entry per epoch in each list (`step_loss`: one per step).
+
+    `validation_loss` is the loss that was trained on, the mean over the validation examples.
+    `validation_accuracy` stays empty where `fit` got a `loss` of its own: its outputs need not be
+    logits of classes.
+    """
 
     step_loss: list[float] = field(default_factory=list)
     loss: list[float] = field(default_factory=list)
@@ -96,13 +103,15 @@ def fit(
     building the model.  `schedule` is None, "one_cycle", "cosine", or a factory
     `(optimizer, n_steps) -> scheduler`; `optimizer` is "adamw", "adam", "sgd" (momentum 0.9), or a
     factory `params -> Optimizer`, for which `lr` and `weight_decay` are ignored.
-    `loss(model, inputs, targets)` returns a scalar; cross-entropy by default.  `checkpoint` names a
-    file that is written after each epoch and resumed from when it is there.  `device=None` keeps
-    the model's own.  The model is left in evaluation mode.
+    `loss(model, inputs, targets)` returns a scalar, the mean over its examples; cross-entropy by
+    default.  `checkpoint` names a file that is written after each epoch and resumed from when it is
+    there.  `device=None` keeps the model's own; where the named one is absent, the CPU is used and
+    a warning says so.  The model is left in evaluation mode.
 
     Raises:
         ValueError: empty data, labels out of range, non-finite inputs, unknown names.
-        FloatingPointError: the loss became non-finite; the message says at which step.
+        FloatingPointError: the loss or the weights became non-finite; the message says at which
+            step.
     """
     for name, value in (("epochs", epochs), ("max_steps", max_steps), ("batch_size", batch_size)):
         if value is not None and (not isinstance(value, int) or value < 1):
@@ -110,7 +119,7 @@ def fit(
     _check_data(train)
     if validation is not None:
         _check_data(validation)
-    device = torch.device(device) if device is not None else _device_of(model)
+    device = _device(device, model)
     model.to(device)
     if loss is None:
         _check_outputs(predict(model, train.inputs[:1], device=device), train)
@@ -118,6 +127,8 @@ def fit(
     # The model's own randomness (dropout) follows the seed too, whatever ran before.
     torch.manual_seed(seed)
     train = _moved(train, device)
+    if validation is not None:
+        validation = _moved(validation, device)
     steps_per_epoch = math.ceil(len(train) / batch_size)
     n_steps = min(epochs * steps_per_epoch, max_steps or sys.maxsize)
     optimizer_ = _make_optimizer(optimizer, model, lr, weight_decay)
@@ -135,9 +146,11 @@ def fit(
                 state, train, compute_loss, scheduler, callbacks, augment,
                 batch_size=batch_size, n_steps=n_steps, generator=generator, bar=bar,
             )  # fmt: skip
-            _end_epoch(state, mean_loss, validation, device, writer)
+            _end_epoch(state, mean_loss, validation, loss, batch_size, writer)
             for callback in callbacks:
                 callback.after_epoch(state)
+            if state.stop or state.step >= n_steps:
+                _check_last_step(state, train, compute_loss, batch_size)
             _save(checkpoint, state, scheduler, generator)
     finally:
         bar.close()
@@ -176,7 +189,7 @@ def _run_epoch(
                 "usually the learning rate is too high, or a log or a division met zero"
             )
         loss.backward()
-        optimizer.step()
+        _step(optimizer, state.step)
         if scheduler is not None and state.step + 1 < n_steps:
             scheduler.step()
         state.step += 1
@@ -188,6 +201,28 @@ def _run_epoch(
         if state.stop or state.step >= n_steps:
             break
     return total / n_seen
+
+
+def _step(optimizer: torch.optim.Optimizer, step: int) -> None:
+    try:
+        optimizer.step()
+    except RuntimeError as error:
+        if "overflow" not in str(error):
+            raise
+        raise FloatingPointError(
+            f"step {step} is too large for float32 ({error}): the learning rate is too high"
+        ) from error
+
+
+def _check_last_step(state: State, train: Dataset, loss: Loss, batch_size: int) -> None:
+    """The loss shows what the steps before it did; after the last step it is asked once more."""
+    last_loss = _mean_loss(state.model, train.subset(slice(0, batch_size)), loss, batch_size)
+    is_finite = all(torch.isfinite(p).all() for p in state.model.parameters())
+    if not (is_finite and math.isfinite(last_loss)):
+        raise FloatingPointError(
+            f"the last step, {state.step - 1} (epoch {state.epoch}), destroyed the weights: the "
+            f"loss after it is {last_loss}, usually because the learning rate is too high"
+        )
 
 
 def standard_fit(model: nn.Module, data: Dataset, seed: int, *, epochs: int = 30) -> History:
@@ -215,7 +250,11 @@ def standard_fit(model: nn.Module, data: Dataset, seed: int, *, epochs: int = 30
 def evaluate(
     model: nn.Module, data: Dataset, *, device: torch.device | str | None = None
 ) -> Evaluation:
-    """Scores a classifier in evaluation mode; the model's own mode is restored afterwards."""
+    """Scores a classifier in evaluation mode; the model's own mode is restored afterwards.
+
+    Raises:
+        ValueError: as in `fit`, or outputs that are not (N, classes).
+    """
     _check_data(data)
     logits = predict(model, data.inputs, device=device).cpu()
     _check_outputs(logits, data)
@@ -240,18 +279,41 @@ def predict(
     device: torch.device | str | None = None,
 ) -> Tensor:
     """Outputs of the model in evaluation mode, batch by batch, on the model's device."""
-    device = torch.device(device) if device is not None else _device_of(model)
+    device = _device(device, model)
     model.to(device)
+    with _evaluation_mode(model):
+        return torch.cat([model(batch.to(device)) for batch in inputs.split(batch_size)])
+
+
+@torch.no_grad()
+def _mean_loss(model: nn.Module, data: Dataset, loss: Loss, batch_size: int) -> float:
+    """Mean of `loss` over the examples, in evaluation mode."""
+    total = 0.0
+    # A loss may draw random numbers; training afterwards goes on with the ones it would have had.
+    cuda = [data.inputs.device] if data.inputs.device.type == "cuda" else []
+    with _evaluation_mode(model), torch.random.fork_rng(devices=cuda):
+        for inputs, targets in data.batches(batch_size):
+            total += loss(model, inputs, targets).item() * len(targets)
+    return total / len(data)
+
+
+@contextmanager
+def _evaluation_mode(model: nn.Module) -> Iterator[None]:
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
-        return torch.cat([model(batch.to(device)) for batch in inputs.split(batch_size)])
+        yield
     finally:
         for module, mode in modes.items():  # each its own: a frozen layer stays frozen
             module.training = mode
 
 
 def _check_data(data: Dataset) -> None:
+    if not isinstance(data, Dataset):
+        raise ValueError(
+            f"the data is a {type(data).__name__}, expected a companion.data.Dataset: "
+            "Dataset(inputs, targets, classes, name, split) keeps inputs and targets together"
+        )
     if len(data) == 0:
         raise ValueError("the data set is empty: there is nothing to train or evaluate on")
     if data.inputs.dtype != torch.float32 or data.inputs.ndim < 2:
@@ -265,9 +327,11 @@ def _check_data(data: Dataset) -> None:
             f"{n_bad} of {len(data)} inputs hold nan or inf: "
             "usually a division by a zero standard deviation while standardizing"
         )
-    if data.targets.dtype != torch.int64:
+    if data.targets.dtype != torch.int64 or data.targets.ndim != 1:
         raise ValueError(
-            f"targets have dtype {data.targets.dtype}, expected torch.int64 class labels"
+            f"targets have dtype {data.targets.dtype} and shape {tuple(data.targets.shape)}, "
+            "expected torch.int64 class labels of shape (N,): use targets.long() for another "
+            "dtype, targets.squeeze(1) for a column, targets.argmax(1) for one-hot rows"
         )
     low, high = int(data.targets.min()), int(data.targets.max())
     if low < 0 or high >= len(data.classes):
@@ -285,9 +349,14 @@ def _check_outputs(outputs: Tensor, data: Dataset) -> None:
         )
 
 
-def _device_of(model: nn.Module) -> torch.device:
-    parameter = next(model.parameters(), None)
-    return parameter.device if parameter is not None else torch.device("cpu")
+def _device(wanted: torch.device | str | None, model: nn.Module) -> torch.device:
+    """The wanted device, the CPU where that is absent; the model's own where none is wanted."""
+    if wanted is None:
+        parameter = next(model.parameters(), None)
+        return parameter.device if parameter is not None else torch.device("cpu")
+    kind = str(wanted).partition(":")[0]
+    found = choose_device(kind)
+    return torch.device(wanted) if found.type == kind else found  # keeps the 1 of "cuda:1"
 
 
 def _moved(data: Dataset, device: torch.device) -> Dataset:
@@ -341,18 +410,23 @@ def _end_epoch(
     state: State,
     mean_loss: float,
     validation: Dataset | None,
-    device: torch.device,
+    loss: Loss | None,
+    batch_size: int,
     writer: Any,
 ) -> None:
     history = state.history
     history.loss.append(mean_loss)
     history.learning_rate.append(state.optimizer.param_groups[0]["lr"])
     scalars = {"loss/train": mean_loss, "learning_rate": history.learning_rate[-1]}
-    if validation is not None:
-        scores = evaluate(state.model, validation, device=device)
+    if validation is not None and loss is None:
+        scores = evaluate(state.model, validation)
         history.validation_loss.append(scores.loss)
         history.validation_accuracy.append(scores.accuracy)
         scalars |= {"loss/validation": scores.loss, "accuracy/validation": scores.accuracy}
+    elif validation is not None:
+        validation_loss = _mean_loss(state.model, validation, loss, batch_size)
+        history.validation_loss.append(validation_loss)
+        scalars["loss/validation"] = validation_loss
     if writer is not None:
         for name, value in scalars.items():
             writer.add_scalar(name, value, state.epoch)
@@ -395,7 +469,7 @@ def _resume(
     if checkpoint is None or not Path(checkpoint).exists():
         return 0
     try:
-        content = torch.load(checkpoint, weights_only=True)
+        content = torch.load(checkpoint, weights_only=True, map_location="cpu")
         state.model.load_state_dict(content["model"])
         state.optimizer.load_state_dict(content["optimizer"])
     except (RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:

@@ -114,7 +114,8 @@ def start(course: Course) -> list[str]:
 def update(course: Course) -> list[str]:
     """Refreshes copies that nobody edited, puts new versions beside edited ones.
 
-    A notebook that was only run counts as unedited: its cells' text decides.
+    A notebook that was only run counts as unedited: its cells' text decides.  A new version that
+    was edited itself is kept under another name before a newer one takes its place.
     """
     manifest = _read_manifest(course)
     lines = []
@@ -131,11 +132,14 @@ def update(course: Course) -> list[str]:
             lines.append(f"refreshed  {_short(copy, course.root)}")
         else:
             beside = copy.with_name(f"{copy.stem}.new{copy.suffix}")
+            # What was last offered is `given`, so anything else beside it is the reader's own.
+            kept = _keep_edited(beside, given, newest)
             _copy_file(original, beside)
             manifest[key] = newest
             lines.append(
                 f"kept       {_short(copy, course.root)} (you edited it); "
                 f"the new version is {beside.name} beside it"
+                + (f", and what you wrote into an earlier one is in {kept.name}" if kept else "")
             )
     _write_manifest(course, manifest)
     return lines
@@ -156,6 +160,8 @@ def stale_copies(course: Course) -> list[str]:
 def reset(course: Course, original: Path, copy: Path, *, task: str | None = None) -> Path | None:
     """Puts the original back, whole or one task; returns where the reader's version was kept.
 
+    None where the reader has not edited it.
+
     Raises:
         CourseError: the notebook has no such task.
     """
@@ -169,14 +175,16 @@ def reset(course: Course, original: Path, copy: Path, *, task: str | None = None
             raise CourseError(
                 f"your notebook has lost the cell of {task!r}: reset the whole notebook instead"
             )
+        if source(cells[task]) == source(released[task]):
+            return None
         kept = _keep(copy)
         cells[task]["source"] = released[task]["source"]
         if cells[task]["cell_type"] == "code":
             cells[task].update(outputs=[], execution_count=None)
         _write_json(copy, notebook)
         return kept
-    kept = _keep(copy) if copy.exists() else None
     manifest = _read_manifest(course)
+    kept = _keep_edited(copy, manifest.get(_short(copy, course.work)), fingerprint(original))
     _hand_out(course, original, copy, manifest)
     _write_manifest(course, manifest)
     return kept
@@ -271,6 +279,11 @@ def _keep(copy: Path) -> Path:
         kept = copy.with_name(f"{copy.stem}.kept-{stamp}-{n}{copy.suffix}")
     shutil.copyfile(copy, kept)
     return kept
+
+
+def _keep_edited(copy: Path, *handed_out: str | None) -> Path | None:
+    """Keeps `copy` unless it is missing or has one of these fingerprints."""
+    return _keep(copy) if copy.exists() and fingerprint(copy) not in handed_out else None
 
 
 def _read_manifest(course: Course) -> dict[str, str]:

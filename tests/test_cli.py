@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from companion import cli, doctor, selfcheck, workspace
 from companion.workspace import Course, CourseError
 
+ROOT = Path(__file__).resolve().parents[1]
 NAME = "90_small"
 
 
@@ -52,7 +54,8 @@ def notebook(*cells):
 
 def write(path, content):
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    # As Jupyter does: on disk a source is a list of lines.
+    path.write_text(nbformat.writes(nbformat.from_dict(content)) + "\n", encoding="utf-8")
 
 
 STUB = "raise NotAttempted()"
@@ -180,6 +183,28 @@ def test_update_without_a_manifest_overwrites_nothing(course):
     assert sources(mine) == ["'older'"]
 
 
+def test_update_keeps_a_new_version_that_was_edited(course, capsys):
+    cli.main(["start"])
+    mine, original = course.work / "course" / f"{NAME}.ipynb", course.chapters / f"{NAME}.ipynb"
+    beside = mine.with_name(f"{NAME}.new.ipynb")
+    write(mine, notebook(code("'my own words'")))
+
+    def publish(text):
+        write(original, notebook(code(text)))
+        capsys.readouterr()
+        assert cli.main(["update"]) == 0
+        return list(mine.parent.glob("*.kept-*")), capsys.readouterr().out
+
+    assert publish("'second'")[0] == [] and publish("'third'")[0] == []  # nothing of the reader's
+    write(beside, notebook(code("'mine as well'")))
+    kept, out = publish("'fourth'")
+    assert sources(kept[0]) == ["'mine as well'"] and kept[0].name in out
+    assert sources(beside) == ["'fourth'"] and sources(mine) == ["'my own words'"]
+    assert publish("'fifth'")[0] == kept
+    (course.state / "manifest.json").unlink()  # then everything counts as edited
+    assert len(publish("'sixth'")[0]) == 2
+
+
 def test_a_damaged_manifest_is_named(course, capsys):
     cli.main(["start"])
     (course.state / "manifest.json").write_text("{")
@@ -192,8 +217,8 @@ def test_reset_puts_one_task_back_and_keeps_a_copy(course, capsys):
     answer(course, double="return 3 * x", square="return x * x")
     assert cli.main(["reset", "90", "--task", "double"]) == 0
     tasks = workspace.solution_cells(workspace.read_notebook(course.copy(NAME)))
-    assert tasks["double"]["source"] == define("double", STUB)
-    assert tasks["square"]["source"] == define("square", "return x * x")
+    assert workspace.source(tasks["double"]) == define("double", STUB)
+    assert workspace.source(tasks["square"]) == define("square", "return x * x")
     (kept,) = course.copy(NAME).parent.glob("*.kept-*.ipynb")
     assert define("double", "return 3 * x") in sources(kept)
     assert kept.name in capsys.readouterr().out
@@ -203,8 +228,8 @@ def test_reset_puts_one_task_back_and_keeps_a_copy(course, capsys):
 
 def test_reset_puts_whole_notebooks_back(course):
     cli.main(["start"])
-    answer(course, double="return 3 * x")
-    for _ in range(2):  # twice within a second: both versions are kept
+    for body in ("return 3 * x", "return 4 * x"):  # within a second: both versions are kept
+        answer(course, double=body)
         assert cli.main(["reset", NAME]) == 0
     assert sources(course.copy(NAME)) == sources(course.released(NAME))
     assert len(list(course.copy(NAME).parent.glob("*.kept-*.ipynb"))) == 2
@@ -212,6 +237,22 @@ def test_reset_puts_whole_notebooks_back(course):
     chapter.write_text("damaged")
     assert cli.main(["reset", NAME, "--chapter"]) == 0
     assert sources(chapter) == ["'chapter'"]
+
+
+def test_reset_keeps_nothing_where_nothing_was_edited(course, capsys):
+    cli.main(["start"])
+    answer(course, double="return 3 * x")
+    assert cli.main(["reset", NAME, "--task", "square"]) == 0  # another task was edited
+    assert cli.main(["reset", NAME, "--chapter"]) == 0
+    ran = course.work / "course" / "00_start_here.ipynb"
+    changed = workspace.read_notebook(ran)
+    changed["cells"][0]["execution_count"] = 7
+    write(ran, changed)
+    write(course.chapters / "00_start_here.ipynb", notebook(code("1 + 2")))  # a newer original
+    assert cli.main(["reset", "00", "--chapter"]) == 0
+    assert sources(ran) == ["1 + 2"]
+    assert not list(course.work.rglob("*.kept-*"))
+    assert "your version" not in capsys.readouterr().out
 
 
 # ---- check
@@ -306,6 +347,17 @@ def test_answers_that_only_add_comments_are_no_attempt():
     assert workspace.is_attempted("Because.", "Your answer here")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(p.name for p in (ROOT / "assignments").iterdir()))
+def test_check_reads_every_released_assignment(name, tmp_path):
+    """As handed out: every task is there, none is attempted, nothing else goes wrong."""
+    released = workspace.read_notebook(ROOT / "assignments" / name / f"{name}.ipynb")
+    executed = selfcheck.run(selfcheck.rebuild(released, released), tmp_path)
+    reports = selfcheck.report(executed, released, released)
+    assert len(reports) >= 5
+    assert {r.status for r in reports} == {"not attempted"}, reports
+
+
 # ---- submit, solution, grade
 
 
@@ -320,7 +372,8 @@ def nbgrader(course, *arguments):
 def test_a_submission_is_collected_by_nbgrader(course, capsys):
     cli.main(["start"])
     answer(course, double="return 2 * x")
-    cli.main(["reset", NAME, "--task", "square"])  # leaves a kept version that stays at home
+    cli.main(["reset", NAME, "--task", "double"])  # leaves a kept version that stays at home
+    answer(course, double="return 2 * x")
     assert cli.main(["submit", "90"]) == 0
     out = capsys.readouterr().out
     assert "handed in: work/.companion/exchange/learning-is-compression/inbound/" in out
@@ -329,6 +382,20 @@ def test_a_submission_is_collected_by_nbgrader(course, capsys):
     assert collected.returncode == 0, collected.stderr
     (found,) = (course.root / "build" / "grading" / "submitted").glob(f"*/{NAME}/*.ipynb")
     assert sources(found) == sources(course.copy(NAME))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="nbgrader's exchange does not run on Windows")
+def test_a_class_hands_in_where_the_instructor_says(course, capsys, tmp_path):
+    shared = tmp_path / "shared by all"
+    settings = f"c = get_config()\nc.Exchange.root = {str(shared)!r}\n"
+    (course.root / "nbgrader_config.py").write_text(settings)
+    cli.main(["start"])
+    answer(course, double="return 2 * x")
+    assert cli.main(["submit", NAME]) == 0
+    (found,) = shared.glob(f"learning-is-compression/inbound/*/{NAME}.ipynb")
+    assert f"handed in: {found.parent}" in capsys.readouterr().out
+    assert not course.exchange.exists()
 
 
 @pytest.mark.slow
@@ -412,6 +479,21 @@ def test_interrupting_is_one_line(course, capsys, monkeypatch):
     assert capsys.readouterr().err == "companion: stopped\n"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a closed pipe is another error on Windows")
+@pytest.mark.parametrize("arguments", [["doctor"], ["start"]])
+def test_a_reader_that_stops_reading_is_no_error(course, arguments):
+    """As in `companion doctor | head`: whoever reads is gone before the first line."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "companion", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, stdout=writing, stderr=subprocess.PIPE, text=True, cwd=course.root, env=environment
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_help_starts_without_torch():
     command = [sys.executable, "-X", "importtime", "-m", "companion", "--help"]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -478,6 +560,11 @@ def findings():
             doctor.check_kernel(Path("/usr/bin/python3"), python),
             "problem",
             "starts /usr/bin/python3",
+        ),
+        "damaged manifest": (
+            doctor.check_copies("work/.companion/manifest.json is damaged: delete it"),
+            "problem",
+            "manifest.json is damaged: delete it",
         ),
         "old copies": (doctor.check_copies(["course/02.ipynb"]), "note", "older than the course"),
     }
@@ -549,6 +636,16 @@ def test_doctor_reports_this_machine(course, capsys, monkeypatch):
     assert status == ("problem" in out)
     monkeypatch.setattr(doctor.Course, "find", lambda: (_ for _ in ()).throw(CourseError("lost")))
     assert doctor.examine()[-1].text == "lost"
+
+
+def test_doctor_lists_a_damaged_manifest_with_the_rest(course, capsys):
+    cli.main(["start"])
+    (course.state / "manifest.json").write_text("{")
+    capsys.readouterr()
+    assert cli.main(["doctor"]) == 1
+    out, error = capsys.readouterr()
+    assert re.search(r"^problem +copies .*manifest\.json is damaged: delete it", out, re.MULTILINE)
+    assert re.search(r"^ok +work ", out, re.MULTILINE) and error == ""
 
 
 def test_doctor_reads_facts_that_are_missing(monkeypatch, tmp_path):

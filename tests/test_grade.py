@@ -165,10 +165,25 @@ def test_tiny_class_end_to_end(course, capsys):
                     "sample_renamed": 0}  # fmt: skip
 
 
+def graded_copy(folder: Path, class_file: Path) -> list[str]:
+    """Every difference between the grades of a class, in a copy of the course, and the tables."""
+    for part in ("solutions", "tests/variants"):
+        shutil.copytree(ROOT / part, folder / part)
+    _, students = classroom.read_class(class_file, find(folder))
+    assert len(students) >= 12
+    return classroom.run(folder, class_file)
+
+
 @pytest.mark.slow
 def test_sample_class_is_graded_as_predicted(tmp_path):
-    for part in ("solutions", "tests/variants"):
-        shutil.copytree(ROOT / part, tmp_path / part)
-    _, students = classroom.read_class(classroom.CLASS, find(tmp_path))
-    assert len(students) >= 12
-    assert classroom.run(tmp_path, classroom.CLASS) == []
+    """As `make grade`, with two students for the misconceptions instead of one for each."""
+    table = yaml.safe_load(classroom.CLASS.read_text(encoding="utf-8"))
+    table["students"]["sample_wrong"] = {"misconceptions": 2}
+    class_file = tmp_path / "class.yml"
+    class_file.write_text(yaml.safe_dump(table))
+    assert graded_copy(tmp_path, class_file) == []
+
+
+@pytest.mark.full
+def test_every_misconception_is_graded_as_predicted(tmp_path):
+    assert graded_copy(tmp_path, classroom.CLASS) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 from pathlib import Path
 
@@ -212,3 +213,27 @@ def test_library_counterpart_is_recognized(tiny, task, counterpart):
     assert variants.library_counterpart(named, task) == "gru_cell"
     (folder / "expect.yml").write_text("library: none\n")
     assert variants.library_counterpart(named, task) is None
+
+
+def test_bars_of_the_trained_task_leave_a_margin():
+    """design_network: five seeds of each network, and the bars that its test cell has."""
+    path = ASSIGNMENTS["02_architecture"].variants / "design_network" / "margin.json"
+    stored = json.loads(path.read_text())
+    bars, networks = stored["bars"], stored["networks"]
+    tests = {t.name: t.source for t in ASSIGNMENTS["02_architecture"].tasks["design_network"].tests}
+    accuracy = tests["hidden_design_network_accuracy"]
+    assert f"accuracy >= {bars['half']:.2f}" in accuracy
+    assert f"accuracy >= {bars['full']:.2f}" in accuracy
+    expected = ASSIGNMENTS["02_architecture"].expectations("design_network")
+    for name, network in networks.items():
+        assert len(network["accuracy"]) >= 5
+        lowest, highest = min(network["accuracy"]), max(network["accuracy"])
+        if not name.startswith("wrong_"):
+            assert lowest > bars["full"] + 0.01, name
+            assert max(network["share_of_limit"]) < 0.8, name
+            continue
+        entry = expected[name]
+        if "hidden_design_network_accuracy" in entry.get("fails", ()):
+            assert highest < bars["half"] - 0.05, name
+        elif "hidden_design_network_accuracy" in entry.get("partial", ()):
+            assert bars["half"] + 0.01 < lowest and highest < bars["full"] - 0.01, name

@@ -93,8 +93,7 @@ def measure(sources: list[str], offset: int) -> dict[tuple[int, str], float]:
     from companion import device, training
 
     seed_everything, fit = device.seed_everything, training.fit
-    slacks: dict[tuple[int, str], float] = {}
-    cell = 0
+    slacks: list[dict[str, float]] = []  # one entry per cell
 
     def record(text: str, low: Any, high: Any) -> None:
         try:
@@ -102,8 +101,7 @@ def measure(sources: list[str], offset: int) -> dict[tuple[int, str], float]:
             slack = float(high) - float(low)
         except (TypeError, ValueError, RuntimeError):
             return  # an ordering of things that are not numbers has no slack
-        key = (cell, text)
-        slacks[key] = min(slack, slacks.get(key, slack))
+        slacks[-1][text] = min(slack, slacks[-1].get(text, slack))
 
     def shifted_seed(seed: int) -> torch.Generator:
         return seed_everything(seed + offset)
@@ -114,11 +112,12 @@ def measure(sources: list[str], offset: int) -> dict[tuple[int, str], float]:
     device.seed_everything, training.fit = shifted_seed, shifted_fit
     namespace: dict[str, Any] = {"__name__": "__main__", RECORDER: record}
     try:
-        for cell, source in enumerate(sources):
+        for source in sources:
+            slacks.append({})
             _run(instrumented(source), namespace)
     finally:
         device.seed_everything, training.fit = seed_everything, fit
-    return slacks
+    return {(cell, text): slack for cell, own in enumerate(slacks) for text, slack in own.items()}
 
 
 def _run(code: Any, namespace: dict[str, Any]) -> None:

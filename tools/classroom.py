@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import itertools
 import os
 import re
 import shutil
@@ -94,7 +95,8 @@ def _students(assignment: Assignment, name: str, entry: dict) -> Iterator[Studen
         raise ValueError(f"{name}: expected one kind of answer, got {sorted(entry) or 'none'}")
     ((kind, value),) = entry.items()
     if kind == "misconceptions":
-        yield from _misconceptions(assignment, name)
+        everybody = _misconceptions(assignment, name)
+        yield from everybody if value is True else itertools.islice(everybody, value)
         return
     if kind == "reference":
         student = _partly(assignment, name, set(), "reference solutions")

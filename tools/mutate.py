@@ -6,7 +6,7 @@ A mutant changes one place inside a solution region the way deep-learning code u
 It is killed when a check of the task's own test cells fails.  Mutants that only crash, or run for
 ever, are counted apart and leave the score alone.  A survivor that computes the same function is
 argued in `tests/variants/<assignment>/<task>/equivalent.yml` (`mutant id: reason`).  Tasks whose
-right answers are many (`open_ended` in their table) are run and listed, not scored.
+right answers are many say so (`open_ended` in their table) and count like all others.
 
 Results go to `tests/mutation/<assignment>.json`, with a hash over what they depend on; progress
 lies under `build/mutation/`, so an interrupted run continues where it stopped.
@@ -643,7 +643,7 @@ def entry_for(
 
 def summary(tasks: Mapping[str, Mapping]) -> float | None:
     """Killed over killed and survived, over all tasks that are scored."""
-    scored = [entry["counts"] for entry in tasks.values() if not entry.get("open_ended")]
+    scored = [entry["counts"] for entry in tasks.values()]
     killed = sum(counts.get("killed", 0) for counts in scored)
     judged = killed + sum(counts.get("survived", 0) for counts in scored)
     return round(killed / judged, 4) if judged else None
@@ -713,7 +713,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             for task in chosen:
                 entry = measure(assignment, task, runner)
                 tasks[task] = entry
-                scored = "open-ended" if entry.get("open_ended") else f"score {entry['score']:.1%}"
+                scored = "no score" if entry["score"] is None else f"score {entry['score']:.1%}"
+                scored += " (open-ended)" if entry.get("open_ended") else ""
                 counts = ", ".join(f"{n} {status}" for status, n in entry["counts"].items())
                 print(f"{assignment.name}/{task}: {scored}  ({counts})", flush=True)
                 print("".join(f"    {line}\n" for line in entry["survivors"]), end="")

@@ -1,31 +1,85 @@
 """Redoes the stored long computations: `python -m tools.precompute [NN/name ...]`.
 
 Every result lives in course/precomputed/NN/name.json; manifest.json beside it records the command,
-the seeds, the versions and the SHA-256 of each.  Without arguments, lists what exists.
+the seeds, the versions, the SHA-256 of each, and a hash over the code and data that it was computed
+from.  Without arguments, lists what exists and what is stale.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import hashlib
 import importlib
+import inspect
 import json
 import platform
 import sys
+import textwrap
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).parent.parent / "course" / "precomputed"
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "course" / "precomputed"
+DATA = ROOT / "companion" / "data" / "files"
 
 
-def jobs() -> dict[str, Any]:
+def modules() -> dict[str, Any]:
+    """`{"02": tools.precompute_02}`: each has JOBS (name -> function) and COVERS.
+
+    COVERS lists per job the functions and data files that decide its result.
+    """
+    paths = sorted(Path(__file__).parent.glob("precompute_[0-9][0-9].py"))
+    return {p.stem[-2:]: importlib.import_module(f"tools.{p.stem}") for p in paths}
+
+
+def jobs() -> dict[str, Callable[[], Any]]:
     """All computations: `{"02/prequential": function}`, from tools/precompute_NN.py."""
-    found = {}
-    for path in sorted(Path(__file__).parent.glob("precompute_[0-9][0-9].py")):
-        module = importlib.import_module(f"tools.{path.stem}")
-        chapter = path.stem.removeprefix("precompute_")
-        found |= {f"{chapter}/{name}": job for name, job in module.JOBS.items()}
+    return {
+        f"{chapter}/{name}": job
+        for chapter, module in modules().items()
+        for name, job in module.JOBS.items()
+    }
+
+
+def covers(key: str) -> str:
+    """Hash over what a result depends on: the job, and what its module lists for it in COVERS.
+
+    Of a function its statements count, not its comments, docstring or annotations.
+    """
+    chapter, name = key.split("/")
+    module = modules()[chapter]
+    digest = hashlib.sha256()
+    for part in (module.JOBS[name], *module.COVERS[name]):
+        text = (DATA / part).read_bytes() if isinstance(part, str) else _statements(part).encode()
+        digest.update(hashlib.sha256(text).digest())
+    return digest.hexdigest()
+
+
+def _statements(function: Any) -> str:
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+        for name in ("annotation", "returns"):
+            if isinstance(getattr(node, name, None), ast.AST) and not isinstance(
+                node, ast.AnnAssign
+            ):
+                setattr(node, name, None)
+    return ast.dump(tree)
+
+
+def stale() -> list[str]:
+    """Stored results whose code or data changed since, or that are not stored at all."""
+    found = []
+    for key in jobs():
+        chapter, name = key.split("/")
+        path = FOLDER / chapter / "manifest.json"
+        manifest = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        if manifest.get(name, {}).get("covers") != covers(key):
+            found.append(key)
     return found
 
 
@@ -49,6 +103,7 @@ def store(key: str, result: Any, seconds: float) -> None:
             "numpy": numpy.__version__,
         },
         "cpu_seconds": round(seconds),
+        "covers": covers(key),
         "sha256": hashlib.sha256(text.encode()).hexdigest(),
     }
     text = json.dumps(dict(sorted(manifest.items())), indent=1) + "\n"
@@ -61,7 +116,8 @@ def main() -> int:
     options = parser.parse_args()
     known = jobs()
     if not options.only:
-        print("\n".join(known))
+        late = stale()
+        print("\n".join(f"{key}{'  (stale)' if key in late else ''}" for key in known))
         return 0
     chosen = [k for k in known if any(k == o or k.startswith(f"{o}/") for o in options.only)]
     if not chosen:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from companion import models
+from companion import codelength, models, training
 from companion.codelength import prequential_bits, uniform_bits
 from companion.data import Dataset, load
 from companion.device import seed_everything
@@ -114,3 +114,19 @@ def width() -> dict[str, Any]:
 
 
 JOBS = {"accuracy": accuracy, "prequential": prequential, "width": width}
+
+RECIPE = (
+    "mnist1d.npz",
+    standard_fit,
+    training._run_epoch,
+    training._make_optimizer,
+    training._make_schedule,
+    Dataset.batches,
+)
+CODE = (codelength._coded, codelength._temperature)
+NETWORKS = (models.logistic, models.mlp, models.cnn1d, models.GRU1d)
+COVERS = {
+    "accuracy": (*RECIPE, *NETWORKS, shuffled),
+    "prequential": (*RECIPE, *CODE, *NETWORKS, shuffled, with_random_labels),
+    "width": (*RECIPE, *CODE, models.cnn1d),
+}

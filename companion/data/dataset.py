@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -38,6 +39,8 @@ class Dataset:
             raise ValueError(
                 f"subset takes a list, a tensor or a slice; for one example: [{index}]"
             )
+        if not isinstance(index, slice):
+            index = _positions(index)
         return replace(self, inputs=self.inputs[index], targets=self.targets[index])
 
     def map(self, transform: Callable[[Tensor], Tensor]) -> Dataset:
@@ -50,8 +53,11 @@ class Dataset:
         Raises:
             ValueError: `n` does not leave at least one example on each side.
         """
-        if not 0 < n < len(self):
-            raise ValueError(f"cannot hold out {n} of {len(self)} examples: 1 to {len(self) - 1}")
+        if not isinstance(n, Integral) or not 0 < n < len(self):
+            raise ValueError(
+                f"cannot hold out {n!r} of {len(self)} examples: expected an integer from 1 to "
+                f"{len(self) - 1} (for a share of the data: int(share * len(data)))"
+            )
         order = torch.randperm(len(self), generator=generator)
         rest, held_out = self.subset(order[n:]), self.subset(order[:n])
         return replace(rest, split="train"), replace(held_out, split="validation")
@@ -63,9 +69,23 @@ class Dataset:
 
         The last batch may be smaller.
         """
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        if not isinstance(batch_size, Integral) or batch_size < 1:
+            raise ValueError(f"batch_size must be an integer of at least 1, got {batch_size!r}")
         n = len(self)
         order = torch.arange(n) if generator is None else torch.randperm(n, generator=generator)
         for index in order.split(batch_size):
             yield self.inputs[index], self.targets[index]
+
+
+def _positions(index: Tensor | list[int]) -> Tensor:
+    """Integers or booleans (N,) to index with."""
+    positions = torch.as_tensor(index)
+    if positions.ndim == 1 and len(positions) == 0:
+        return positions.long()  # torch makes floats of an empty list
+    if positions.ndim != 1 or positions.is_floating_point():
+        raise ValueError(
+            f"subset got an index of {positions.dtype} and shape {tuple(positions.shape)}, "
+            "expected integers or booleans of shape (N,): a share of the data is no index "
+            "(hold_out draws a number of examples at random)"
+        )
+    return positions

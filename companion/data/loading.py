@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
+import math
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -22,6 +25,7 @@ GARMENTS = (
 SPLITS = ("train", "test", "all")
 NAMES = ("mnist1d", "mnist", "fashion_mnist", "digits", "breast_cancer")
 HAS_FULL = ("mnist", "fashion_mnist")
+FULL_SIZES = {"train": 60_000, "t10k": 10_000}
 
 
 def load(name: str, *, split: str = "train", source: str = "embedded") -> Dataset:
@@ -140,13 +144,52 @@ def _load_full(name: str, split: str) -> Dataset:
         try:
             parts.append(kind(root, train=is_train, download=True))
         except Exception as error:
+            _check_cached(folder, kind.resources)
             stem = "train" if is_train else "t10k"
             raise FileNotFoundError(
                 f"the full {name} is not cached and could not be downloaded "
                 f"({type(error).__name__}): put {stem}-images-idx3-ubyte.gz and "
                 f"{stem}-labels-idx1-ubyte.gz into {folder}, or use source='embedded'"
             ) from error
+    _check_cached(folder, kind.resources)
     images = torch.cat([part.data for part in parts]).float().unsqueeze(1) / 255
     labels = torch.cat([part.targets for part in parts]).long()
     classes = GARMENTS if name == "fashion_mnist" else DIGITS
     return Dataset(images, labels, classes, name, split)
+
+
+def _check_cached(folder: Path, resources: Sequence[tuple[str, str]]) -> None:
+    """Compares torchvision's cache with `resources`, its names and MD5 sums of the packed files.
+
+    An unpacked file has no published checksum: it must equal what the packed one beside it holds,
+    or, without that, have the right header and length.  A missing file is no damage.
+
+    Raises:
+        ValueError: a file is damaged.
+    """
+    for name, md5 in resources:
+        packed, unpacked = folder / name, folder / name.removesuffix(".gz")
+        damaged = None
+        if packed.is_file():
+            content = packed.read_bytes()
+            if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
+                damaged = packed
+            elif unpacked.is_file() and unpacked.read_bytes() != gzip.decompress(content):
+                damaged = unpacked
+        elif unpacked.is_file() and not _is_plausible(unpacked):
+            damaged = unpacked
+        if damaged is not None:
+            raise ValueError(
+                f"{damaged} is damaged: delete it and load again, which fetches it anew, "
+                "or use source='embedded'"
+            )
+
+
+def _is_plausible(path: Path) -> bool:
+    """Whether an unpacked file has the header and length of MNIST's, and labels from 0 to 9."""
+    n, holds_images = FULL_SIZES[path.name.split("-")[0]], "images" in path.name
+    shape = (n, 28, 28) if holds_images else (n,)
+    header = bytes([0, 0, 8, len(shape)]) + b"".join(size.to_bytes(4, "big") for size in shape)
+    content = path.read_bytes()
+    is_whole = content.startswith(header) and len(content) == len(header) + math.prod(shape)
+    return is_whole and (holds_images or max(content[len(header) :]) < 10)

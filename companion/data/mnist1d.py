@@ -7,6 +7,8 @@ random numbers are drawn in the same order, so the same seed gives the same seri
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import numpy as np
 import torch
 
@@ -41,8 +43,10 @@ def draw_mnist1d(n: int, *, seed: int) -> Dataset:
     Raises:
         ValueError: `n` is not a positive multiple of 10.
     """
-    if n <= 0 or n % 10:
-        raise ValueError(f"n must be a positive multiple of 10, one tenth for each class, got {n}")
+    if not isinstance(n, Integral) or n <= 0 or n % 10:
+        raise ValueError(
+            f"n must be a positive multiple of 10 (an integer), one tenth for each class, got {n!r}"
+        )
     inputs, targets = raw_series(n, seed)
     inputs = torch.from_numpy((inputs - MEAN) / STD).float()
     return Dataset(inputs, torch.from_numpy(targets), CLASSES, "mnist1d", f"drawn with seed {seed}")

@@ -285,7 +285,7 @@ def _bias_presets(
         preset(
             "random labels",
             "Labels drawn at random. There is nothing to find, so no belief is right: every label "
-            "costs what it costs without a model, however long the network trains.",
+            "costs what it costs without a model, or a little more, however long it trains.",
             **state("recorded", "random", "none"),
         ),
     ]

@@ -32,7 +32,7 @@ ENTRIES = [
         chapter="02",
         prepare=lambda: (fresh_interpreter(OURS), fresh_interpreter(PEER)),
         peer_name=PEER,
-        n_repeats=7,
+        n_repeats=5,
         bar=1.15,
     )
 ]

@@ -1,4 +1,7 @@
-"""One Chromium and one JupyterLab for all browser tests."""
+"""One Chromium and one JupyterLab for each file of browser tests.
+
+Not for longer: Playwright keeps an event loop running in this thread as long as its browser lives.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from driver import BrowserMissing, chromium, find_chromium, jupyter_lab  # noqa: E402
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     try:
         find_chromium()
@@ -24,12 +27,12 @@ def browser() -> Iterator[Any]:
         yield running
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def served_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("notebooks")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def lab(served_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with jupyter_lab(served_folder, tmp_path_factory.mktemp("jupyter")) as address:
         yield address

@@ -272,6 +272,26 @@ INCREASING = "increasing end indices that finish at 200, got"
         ("got n=1, n_classes=0", lambda: uniform_bits(1, 0)),
         ("model_bits cannot be negative, got -1",
          lambda: two_part_bits(-1, torch.zeros(1, 2), torch.zeros(1).long())),
+        ("model_bits cannot be negative, got nan",
+         lambda: two_part_bits(math.nan, torch.zeros(1, 2), torch.zeros(1).long())),
+        ("1 of 3 labels lie outside 0 to 3.*start at 1",
+         lambda: data_bits(torch.zeros(3, 4), torch.tensor([0, 3, 4]))),
+        ("1 of 3 labels lie outside",  # torch leaves out label -100 without a word
+         lambda: data_bits(torch.zeros(3, 4), torch.tensor([0, 3, -100]))),
+        ("dtype torch.float32, expected torch.int64",
+         lambda: data_bits(torch.zeros(3, 4), torch.zeros(3))),
+        (r"logits \(3, 4\) and targets \(2,\) must be",
+         lambda: data_bits(torch.zeros(3, 4), torch.zeros(2).long())),
+        (r"logits \(3,\) and targets \(3,\)",
+         lambda: data_bits(torch.zeros(3), torch.zeros(3).long())),
+        ("logits of 1 of 2 examples are nan or inf.*learning rate",
+         lambda: data_bits(torch.tensor([[0.0, 1], [0, torch.nan]]), torch.zeros(2).long())),
+        ("logits of 1 of 2 examples are nan or inf",
+         lambda: data_bits(torch.tensor([[0.0, 1], [0, torch.inf]]), torch.zeros(2).long())),
+        ("50 of 200 labels lie outside 0 to 3",
+         lambda: code(clusters(targets=torch.arange(200) % 4 + 1))),
+        (r"labels lie outside 0 to 1, .*too few outputs", lambda: prequential_bits(
+            lambda: nn.Linear(2, 2), clusters(), blocks=BLOCKS, fit=lambda *a: None, seed=0)),
         (INCREASING, lambda: code(clusters(), blocks=())),
         (INCREASING, lambda: code(clusters(), blocks=(50, 100))),
         (INCREASING, lambda: code(clusters(), blocks=(0, 200))),
@@ -283,6 +303,23 @@ INCREASING = "increasing end indices that finish at 200, got"
 def test_bad_input_says_what_came_and_what_was_expected(says, function):
     with pytest.raises(ValueError, match=says):
         function()
+
+
+@pytest.mark.parametrize("temperature", [True, False])
+def test_a_model_that_gives_nan_is_named(temperature):
+    def destroy(model, past, seed):
+        nn.init.constant_(model.weight, torch.nan)
+
+    with pytest.raises(ValueError, match="nan or inf, which gives no code length.*diverged"):
+        code(clusters(), fit=destroy, temperature=temperature)
+
+
+def test_an_impossible_label_costs_infinitely_many_bits():
+    """-inf is a logit like others: probability 0, and no error where another label came."""
+    logits = torch.tensor([[0.0, -torch.inf]])
+    assert data_bits(logits, torch.tensor([0])) == 0
+    assert data_bits(logits, torch.tensor([1])) == math.inf
+    assert data_bits(torch.zeros(0, 4), torch.zeros(0).long()) == 0
 
 
 @pytest.mark.parametrize(

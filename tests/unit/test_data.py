@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import pickle
@@ -196,9 +197,9 @@ def test_drawing_does_not_touch_numpys_global_state():
     assert np.random.rand() == expected
 
 
-@pytest.mark.parametrize("n", [0, -10, 15])
+@pytest.mark.parametrize("n", [0, -10, 15, 10.0, "10"])
 def test_drawing_wants_a_tenth_for_each_class(n):
-    with pytest.raises(ValueError, match=f"positive multiple of 10.* got {n}"):
+    with pytest.raises(ValueError, match=f"positive multiple of 10.* got {n!r}"):
         draw_mnist1d(n, seed=0)
 
 
@@ -261,7 +262,8 @@ def test_subset_takes_integers_booleans_and_slices():
     assert ids(data.subset([3, 1])) == [3, 1]
     assert ids(data.subset(slice(2, 8, 3))) == [2, 5]
     assert ids(data.subset(data.targets == 1)) == [1, 5, 9]
-    assert len(data.subset(slice(0, 0))) == 0
+    assert ids(data.subset((0, 1))) == [0, 1] and ids(data.subset(np.array([4]))) == [4]
+    assert len(data.subset(slice(0, 0))) == len(data.subset([])) == 0
 
 
 def test_map_transforms_all_inputs_at_once():
@@ -301,8 +303,15 @@ def test_a_data_set_cannot_be_changed_by_assignment():
         ("cannot hold out 4 of 4", lambda: numbered(4).hold_out(4, torch.Generator())),
         ("cannot hold out 0 of 4", lambda: numbered(4).hold_out(0, torch.Generator())),
         ("cannot hold out -1 of 4", lambda: numbered(4).hold_out(-1, torch.Generator())),
-        ("batch_size must be at least 1, got 0", lambda: next(numbered(4).batches(0))),
+        ("hold out 0.1 of 4 .*integer from 1 to 3", lambda: numbered(4).hold_out(0.1, None)),
+        ("hold out 2.0 of 4 .*share", lambda: numbered(4).hold_out(2.0, torch.Generator())),
+        ("an integer of at least 1, got 0", lambda: next(numbered(4).batches(0))),
+        ("an integer of at least 1, got 1.5", lambda: next(numbered(4).batches(1.5))),
         ("subset.*3", lambda: numbered(4).subset(3)),
+        (r"float32 and shape \(1,\), expected integers", lambda: numbered(4).subset([0.5])),
+        ("float64 .*expected integers", lambda: numbered(4).subset(torch.ones(4).double())),
+        (r"shape \(1, 2\), expected integers", lambda: numbered(4).subset([[0, 1]])),
+        (r"int64 and shape \(\), expected", lambda: numbered(4).subset(np.int64(3))),
     ],
 )
 def test_bad_input_says_what_came_and_what_was_expected(says, function):
@@ -388,15 +397,101 @@ def write_idx(path, array):
     path.write_bytes(header + sizes + array.astype(np.uint8).tobytes())
 
 
+@pytest.fixture
+def small_cache(cache, monkeypatch):
+    """`small_cache(name)` fills the cache with a full set of 12 + 5 images, as if downloaded."""
+
+    def fill(name):
+        kind = tv.MNIST if name == "mnist" else tv.FashionMNIST
+        folder = cache / kind.__name__ / "raw"
+        folder.mkdir(parents=True)
+        rng = np.random.default_rng(0)
+        for stem, n in (("train", 12), ("t10k", 5)):
+            write_idx(folder / f"{stem}-images-idx3-ubyte", rng.integers(0, 256, (n, 28, 28)))
+            write_idx(folder / f"{stem}-labels-idx1-ubyte", np.arange(n) % 10)
+        resources = []
+        for path in sorted(folder.iterdir()):
+            packed = path.with_name(path.name + ".gz")
+            packed.write_bytes(gzip.compress(path.read_bytes()))
+            resources.append((packed.name, hashlib.md5(packed.read_bytes()).hexdigest()))
+        monkeypatch.setattr(kind, "resources", resources)
+        return folder
+
+    monkeypatch.setattr(loading, "FULL_SIZES", {"train": 12, "t10k": 5})
+    return fill
+
+
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[-40 if "images" in path.name else -2] ^= 1  # a pixel, a label
+    path.write_bytes(content)
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-3])
+
+
+def assert_named_as_damaged(path, name):
+    for split in SPLITS:
+        with pytest.raises(ValueError, match=f"{path} is damaged: delete it and load again") as e:
+            load(name, split=split, source="full")
+        assert "\n" not in str(e.value) and "source='embedded'" in str(e.value)
+
+
+IMAGES_AND_LABELS = ["train-images-idx3-ubyte", "t10k-labels-idx1-ubyte"]
+
+
+@pytest.mark.parametrize("file", IMAGES_AND_LABELS)
+@pytest.mark.parametrize("damage", [flip_a_bit, cut])
+def test_a_damaged_unpacked_file_differs_from_the_packed_one(damage, file, small_cache, no_network):
+    path = small_cache("mnist") / file
+    damage(path)
+    assert_named_as_damaged(path, "mnist")
+    path.unlink()  # the advice works, here even without a network
+    assert len(load("mnist", split="all", source="full")) == 17
+
+
+@pytest.mark.parametrize("file", IMAGES_AND_LABELS)
+@pytest.mark.parametrize("is_unpacked", [True, False])
+def test_a_damaged_packed_file_is_named(is_unpacked, file, small_cache, no_network):
+    folder = small_cache("fashion_mnist")
+    if not is_unpacked:
+        for path in folder.glob("*ubyte"):
+            path.unlink()
+    flip_a_bit(folder / f"{file}.gz")
+    assert_named_as_damaged(folder / f"{file}.gz", "fashion_mnist")
+
+
+@pytest.mark.parametrize("file", IMAGES_AND_LABELS)
+def test_without_packed_files_header_length_and_labels_are_checked(file, small_cache, no_network):
+    folder = small_cache("mnist")
+    for path in folder.glob("*.gz"):
+        path.unlink()
+    path = folder / file
+    content = path.read_bytes()
+    for wrong in (b"", content[:-1], content + b"\0", b"\1" + content[1:], content[:7] + b"\x04"):
+        path.write_bytes(wrong)
+        assert_named_as_damaged(path, "mnist")
+    if "labels" in file:
+        path.write_bytes(content[:-1] + b"\x0a")  # label 10
+        assert_named_as_damaged(path, "mnist")
+    path.write_bytes(content)
+    assert len(load("mnist", split="all", source="full")) == 17
+
+
+def test_the_full_sets_have_their_published_sizes():
+    assert loading.FULL_SIZES == {"train": 60_000, "t10k": 10_000}
+    for kind in (tv.MNIST, tv.FashionMNIST):  # what `_check_cached` relies on
+        names = [name for name, _ in kind.resources]
+        assert sorted({name.split("-")[0] for name in names}) == ["t10k", "train"]
+        assert all(name.endswith("-ubyte.gz") and len(md5) == 32 for name, md5 in kind.resources)
+
+
+@pytest.mark.parametrize("is_packed", [True, False])
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
-def test_a_cached_full_set_needs_no_network(name, cache, no_network):
-    kind = tv.MNIST if name == "mnist" else tv.FashionMNIST
-    folder = cache / kind.__name__ / "raw"
-    folder.mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    for stem, n in (("train", 12), ("t10k", 5)):
-        write_idx(folder / f"{stem}-images-idx3-ubyte", rng.integers(0, 256, (n, 28, 28)))
-        write_idx(folder / f"{stem}-labels-idx1-ubyte", np.arange(n) % 10)
+def test_a_cached_full_set_needs_no_network(name, is_packed, small_cache, no_network):
+    for path in small_cache(name).glob("*ubyte" if is_packed else "*.gz"):
+        path.unlink()
     train, test, everything = (load(name, split=s, source="full") for s in SPLITS)
     assert len(train) == 12 and len(test) == 5
     assert torch.equal(everything.inputs, torch.cat([train.inputs, test.inputs]))

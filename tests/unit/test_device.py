@@ -135,7 +135,8 @@ def test_the_device_tests_need_neither_matplotlib_nor_jupyter():
         "    sys.modules[name] = None  # importing it fails\n"
         "from companion import data\n"
         "data.load('digits'), data.draw_mnist1d(10, seed=0)\n"
-        "sys.exit(pytest.main(['tests/device', '--collect-only', '-q', '-p', 'no:cacheprovider']))\n"
+        "arguments = ['tests/device', '--collect-only', '-q', '-p', 'no:cacheprovider']\n"
+        "sys.exit(pytest.main(arguments))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],

@@ -129,3 +129,28 @@ def test_layer_table_leaves_the_model_as_it_was():
     assert sum(n for _, _, n in rows) == models.n_parameters(model)
     assert model.training and all(m.training for m in model.modules())
     assert all(torch.equal(v, model.state_dict()[k]) for k, v in before.items())
+
+
+@pytest.mark.parametrize(
+    ("says", "make"),
+    [
+        ("n_inputs must be an integer of at least 1, got -1", lambda: models.logistic(-1)),
+        ("n_classes must be .* got 0", lambda: models.logistic(40, 0)),
+        ("n_hidden must be .* got 0", lambda: models.mlp(n_hidden=0)),
+        ("n_inputs must be .* got 40.0", lambda: models.mlp(40.0)),
+        ("n_channels must be .* got -3", lambda: models.cnn1d(-3)),
+        ("n_channels must be .* got 0", lambda: models.cnn1d(0)),
+        ("n_points must be .* got 0", lambda: models.cnn1d(n_points=0)),
+        ("n_hidden must be .* got 0", lambda: models.gru1d(0)),
+        ("n_classes must be .* got '10'", lambda: models.GRU1d(4, "10")),
+        ("n_classes must be .* got -1", lambda: models.lenet5(-1)),
+        ("n_channels must be .* got 0", lambda: models.small_resnet(0)),
+        ("n_classes must be .* got 2.5", lambda: models.small_resnet(4, 2.5)),
+        ("n_out must be .* got 0", lambda: models.ResidualBlock(4, 0)),
+        ("stride must be .* got 0", lambda: models.ResidualBlock(4, 4, 0)),
+    ],
+)
+def test_impossible_sizes_are_refused_in_one_line(says, make):
+    with pytest.raises(ValueError, match=says) as caught:
+        make()
+    assert "\n" not in str(caught.value)

@@ -13,7 +13,7 @@ import torchmetrics.classification as tm
 from sklearn import metrics as sk
 from torch import nn
 
-from companion import models, training
+from companion import device, models, training
 from companion.data import Dataset
 from companion.training import Callback, History, evaluate, fit, predict
 
@@ -103,6 +103,57 @@ def test_validation_is_scored_after_each_epoch_in_evaluation_mode():
     assert history.validation_loss[-1] == pytest.approx(evaluate(model, validation).loss)
     plain = network(dropout=0.5)
     assert fit(plain, clusters(), epochs=3).step_loss == history.step_loss  # looking is free
+
+
+def autoencoder_loss(model, inputs, targets):
+    return F.mse_loss(model(inputs), inputs)
+
+
+def test_a_custom_loss_is_the_validation_loss():
+    """An autoencoder: two outputs for three classes, nothing that cross-entropy could score."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(2, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 2))
+    how = {"epochs": 3, "batch_size": 16, "loss": autoencoder_loss}
+    validation = clusters(50, seed=3)
+    history = fit(model, clusters(), validation=validation, **how)
+    assert len(history.validation_loss) == 3 and history.validation_accuracy == []
+    with torch.no_grad():
+        expected = autoencoder_loss(model.eval(), validation.inputs, None).item()
+    assert history.validation_loss[-1] == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_custom_loss_is_validated_in_evaluation_mode_and_leaves_no_trace():
+    seen = []
+
+    def loss(model, inputs, targets):
+        seen.append((model.training, model[1].training, torch.is_grad_enabled(), len(inputs)))
+        return F.cross_entropy(model(inputs + 0.1 * torch.randn_like(inputs)), targets)
+
+    how = {"epochs": 2, "batch_size": 25, "loss": loss}
+    model, plain = network(dropout=0.5), network(dropout=0.5)
+    modes = Recorder()
+    history = fit(model, clusters(), validation=clusters(30, seed=3), callbacks=[modes], **how)
+    training_, evaluating = (True, True, True), (False, False, False)
+    epoch = [(*training_, 25), (*training_, 25), (*training_, 10)]
+    epoch += [(*evaluating, 25), (*evaluating, 5)]
+    assert seen == [*epoch, *epoch, (*evaluating, 25)]  # the last one looks at the last step
+    assert all(was_training for *_, was_training in modes.epochs)
+    assert fit(plain, clusters(), **how).step_loss == history.step_loss  # looking is free
+    assert same_weights(model, plain)
+
+
+def test_a_frozen_layer_stays_frozen_through_validation():
+    model = network()
+
+    class Freeze(Callback):
+        def after_step(self, state):
+            model[1].eval()
+
+    how = {"loss": training.cross_entropy, "validation": clusters(9)}
+    after = Recorder()
+    after.after_epoch = lambda state: after.epochs.append((model.training, model[1].training))
+    fit(model, clusters(), epochs=2, callbacks=[Freeze(), after], **how)
+    assert after.epochs == [(True, False)] * 2
 
 
 @pytest.mark.parametrize(
@@ -372,6 +423,14 @@ def test_log_dir_holds_what_the_history_holds(tmp_path):
     assert found["learning_rate"] == pytest.approx(history.learning_rate)
 
 
+def test_log_dir_has_no_accuracy_where_the_loss_is_custom(tmp_path):
+    how = {"loss": training.cross_entropy, "validation": clusters(9)}
+    history = fit(network(), clusters(), epochs=2, log_dir=tmp_path, **how)
+    found = scalars(tmp_path)
+    assert set(found) == {"loss/train", "learning_rate", "loss/validation"}
+    assert found["loss/validation"] == pytest.approx(history.validation_loss)
+
+
 def test_log_dir_keeps_the_epochs_before_a_failure(tmp_path):
     class Fail(Callback):
         def after_epoch(self, state):
@@ -486,8 +545,12 @@ BAD_DATA = [
     ("the data set is empty", altered(inputs=INPUTS[:0], targets=TARGETS[:0])),
     ("2 of 60 inputs hold nan or inf.*standard", altered(inputs=with_value(INPUTS, torch.nan))),
     ("2 of 60 inputs hold nan or inf", altered(inputs=with_value(INPUTS, -torch.inf))),
-    ("dtype torch.float32, expected torch.int64", altered(targets=TARGETS.float())),
-    ("dtype torch.int32, expected torch.int64", altered(targets=TARGETS.int())),
+    ("dtype torch.float32 .*expected torch.int64", altered(targets=TARGETS.float())),
+    ("dtype torch.int32 .*expected torch.int64", altered(targets=TARGETS.int())),
+    (r"shape \(60, 1\), expected .*squeeze\(1\)", altered(targets=TARGETS[:, None])),
+    (r"shape \(60, 3\), expected .*argmax\(1\)", altered(targets=F.one_hot(TARGETS))),
+    ("the data is a tuple, expected a companion.data.Dataset", (INPUTS, TARGETS)),
+    ("the data is a Tensor, expected a companion.data.Dataset", INPUTS),
     (r"run from 1 to 3, expected 0 to 2 .*start at 1", altered(targets=TARGETS + 1)),
     ("run from -1 to 1, expected 0 to 2", altered(targets=TARGETS - 1)),
     ("float64 .*expected torch.float32", altered(inputs=INPUTS.double())),
@@ -567,6 +630,93 @@ def test_a_non_finite_loss_stops_and_says_at_which_step(value):
         fit(model, clusters(), epochs=3, batch_size=20, loss=loss)
     assert loss.n_calls == 5
     assert all(torch.isfinite(v).all() for v in model.state_dict().values())
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
+@pytest.mark.parametrize("lr", [1e38, 1e20])
+def test_a_last_step_that_destroys_the_weights_is_seen(optimizer, lr, tmp_path):
+    how = {"lr": lr, "optimizer": optimizer, "batch_size": 60, "checkpoint": tmp_path / "run.pt"}
+    for limit in ({"epochs": 1}, {"epochs": 9, "max_steps": 1}):
+        model = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 3))
+        with pytest.raises(
+            FloatingPointError, match=r"step.*0 .*learning rate is too hi"
+        ) as caught:
+            fit(model, clusters(), **how, **limit)
+        assert "\n" not in str(caught.value) and not list(tmp_path.iterdir())
+
+
+def test_the_message_names_the_last_step():
+    class Destroy(Callback):
+        def after_step(self, state):
+            if state.step == 5:
+                state.stop = True
+                state.model[4].bias.data.fill_(torch.inf)
+
+    with pytest.raises(
+        FloatingPointError, match=r"last step, 4 \(epoch 1\), destroyed the weights"
+    ):
+        fit(network(), clusters(), epochs=3, batch_size=20, callbacks=[Destroy()])
+
+
+def test_weights_that_the_loss_does_not_see_are_looked_at_too():
+    model = network()
+    model.spare = nn.Parameter(torch.zeros(2))
+    model.forward = lambda x: nn.Sequential(*list(model)[:5])(x)
+
+    class Destroy(Callback):
+        def after_epoch(self, state):
+            model.spare.data.fill_(torch.nan)
+
+    with pytest.raises(FloatingPointError, match="destroyed the weights"):
+        fit(model, clusters(), epochs=1, callbacks=[Destroy()])
+
+
+def test_other_errors_of_an_optimizer_come_through():
+    class Broken(torch.optim.SGD):
+        def step(self, closure=None):
+            raise RuntimeError("out of order")
+
+    with pytest.raises(RuntimeError, match="out of order"):
+        fit(network(), clusters(), epochs=1, optimizer=lambda params: Broken(params, lr=0.1))
+
+
+@pytest.fixture
+def no_cuda(monkeypatch):
+    monkeypatch.setattr(device, "_warned", set())
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+
+USES = {
+    "fit": lambda model, where: fit(model, clusters(), epochs=1, device=where),
+    "evaluate": lambda model, where: evaluate(model, clusters(), device=where),
+    "predict": lambda model, where: predict(model, clusters().inputs, device=where),
+}
+
+
+@pytest.mark.parametrize("where", ["cuda", "cuda:1", torch.device("cuda", 0)])
+@pytest.mark.parametrize("use", USES)
+def test_an_absent_device_warns_once_and_the_cpu_is_used(use, where, no_cuda):
+    model = network()
+    with pytest.warns(UserWarning, match="no cuda device.*the CPU is used") as caught:
+        USES[use](model, where)
+    assert len(caught) == 1 and next(model.parameters()).device.type == "cpu"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        USES[use](model, where)
+
+
+@pytest.mark.parametrize("use", USES)
+def test_an_unknown_device_is_refused_in_one_line(use):
+    with pytest.raises(ValueError, match='\'gpu\' is not known: expected "auto", "cuda"') as caught:
+        USES[use](network(), "gpu")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_device_that_is_there_keeps_its_index(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert training._device("cuda:1", network()) == torch.device("cuda:1")
+    assert training._device("cuda", network()) == torch.device("cuda")
+    assert training._device("auto", network()) == torch.device("cuda")
 
 
 def test_device_follows_the_model_or_the_argument(monkeypatch):
