@@ -1,0 +1,14 @@
+# Takes exp of the logits as they are.
+
+
+def allowed_log_softmax(
+    logits: Tensor, allowed: Tensor, dim: int = -1, temperature: float = 1.0
+) -> Tensor:
+    allowed = allowed.expand(logits.shape)
+    if not temperature > 0:
+        raise ValueError(f"a temperature is above zero, got {temperature}")
+    if not allowed.any(dim=dim).all():
+        raise ValueError("a slice has no allowed class")
+    z = torch.where(allowed, logits, -math.inf)
+    z = z / temperature
+    return z - z.exp().sum(dim=dim, keepdim=True).log()
