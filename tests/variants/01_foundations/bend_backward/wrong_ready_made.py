@@ -1,0 +1,15 @@
+# Calls the log sigmoid that PyTorch has.
+
+
+def bend_backward(
+    z: Tensor, cotangent: Tensor, kind: str, slope: float = 0.1, ceiling: float = 6.0
+) -> tuple[Tensor, Tensor]:
+    if kind == "log_sigmoid":
+        y = F.logsigmoid(z)
+        return y, -cotangent * torch.expm1(y)
+    if kind != "leaky":
+        raise ValueError(f"kind is {kind!r}, expected 'leaky' or 'log_sigmoid'")
+    y = torch.where(z < 0, slope * z, z.clamp(max=ceiling))
+    left = torch.where(z <= 0, slope, 1.0) * (z <= ceiling)
+    right = torch.where(z < 0, slope, 1.0) * (z < ceiling)
+    return y, cotangent * (left + right) / 2

@@ -1,0 +1,13 @@
+# Takes every other kind for leaky.
+
+
+def bend_backward(
+    z: Tensor, cotangent: Tensor, kind: str, slope: float = 0.1, ceiling: float = 6.0
+) -> tuple[Tensor, Tensor]:
+    if kind == "log_sigmoid":
+        y = z.clamp(max=0) - torch.log1p(torch.exp(-z.abs()))
+        return y, -cotangent * torch.expm1(y)
+    y = torch.where(z < 0, slope * z, z.clamp(max=ceiling))
+    left = torch.where(z <= 0, slope, 1.0) * (z <= ceiling)
+    right = torch.where(z < 0, slope, 1.0) * (z < ceiling)
+    return y, cotangent * (left + right) / 2
