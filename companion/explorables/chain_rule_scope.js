@@ -65,7 +65,7 @@ function buildChainRuleScope(page) {
     const node = s(
       "g",
       {
-        class: "ce-weight", tabindex: 0, role: "slider", "data-weight": name,
+        class: "ce-weight", tabindex: 0, role: "slider", "data-key": name,
         "data-lm-suppress-shortcuts": "true", "aria-label": `weight ${symbol}`,
         "aria-valuemin": -setup.limit, "aria-valuemax": setup.limit, "aria-orientation": "vertical",
       },

@@ -1,9 +1,9 @@
 function buildDescentRace(page) {
   const { setup } = page;
-  const SIZE = 330; // of the picture, in CSS pixels
+  const SIZE = 304; // of the picture, in CSS pixels
   const DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3]];
   const N_LINES = 20;
-  const WIDTH = 214, HEIGHT = 330;
+  const WIDTH = 196, HEIGHT = 304;
   let data = null;
   let timer = 0;
 

@@ -19,7 +19,7 @@ from companion.explorables.view import Explorable, front_end, number, one_line, 
 
 RACERS = ("SGD", "momentum", "Adam")
 OWN = "yours"
-MOST_STEPS = 100
+MOST_STEPS = 60
 BATCHES = {"all": "all examples", "32": "32", "8": "8", "2": "2"}
 MANTISSAS = (1.0, 1.1, 1.2, 1.3, 1.5, 1.7, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0)
 RATES = (
@@ -30,7 +30,7 @@ MOMENTA = (0.0, 0.98)
 N_LINEAR = 1000  # series for the linear model
 N_SERIES = 200  # for the network
 GRID = 41  # heights per side of the picture
-FAR = 1e4  # who is that far out is not followed any more
+FAR = 50.0  # who is that far out is not followed any more
 SURFACES = {
     "valley": "linear model",
     "network": "MLP, a slice",
@@ -92,14 +92,14 @@ PRESETS = (
         "Each gradient is that of two examples. It points downhill on average, so all three get "
         "down, but none of them settles: at a constant learning rate the noise stays.",
         surface="network", start=STARTS["network"], learning_rate=0.01, momentum=0.8, batch="2",
-        n_steps=100,
+        n_steps=60,
     ),
     preset(
         "start at zero",
         "All weights zero: every label costs log2(10) = 3.32 bits, and the gradient is exactly "
         "zero. No optimizer moves. One press of an arrow key on the picture is enough to start.",
         surface="network", start=[0.0, 0.0], learning_rate=0.03, momentum=0.8, batch="all",
-        n_steps=100,
+        n_steps=60,
     ),
 )  # fmt: skip
 OPENING: dict[str, Any] = dict(PRESETS[0]["state"])
@@ -127,11 +127,11 @@ def compute_descent_race(
     _check(surface, start, learning_rate, momentum, batch, n_steps)
     ground = _surface(surface)
     origin = (float(start[0]), float(start[1]))
-    runs = _race(surface, origin, float(learning_rate), float(momentum), batch)
+    runs = _race(surface, origin, float(learning_rate), float(momentum), batch, n_steps)
     racers = [_account(name, run, ground, n_steps) for name, run in zip(RACERS, runs, strict=True)]
     verdict = None
     if optimizer is not None:
-        own, problem = _run_own(optimizer, surface, origin, learning_rate, batch)
+        own, problem = _run_own(optimizer, surface, origin, learning_rate, batch, n_steps)
         if own is not None:
             racers.append(_account(OWN, own, ground, n_steps))
         verdict = _verdict(own, problem, runs)
@@ -233,18 +233,23 @@ class Run:
 
 @lru_cache(maxsize=64)
 def _race(
-    surface: str, start: tuple[float, float], learning_rate: float, momentum: float, batch: str
+    surface: str,
+    start: tuple[float, float],
+    learning_rate: float,
+    momentum: float,
+    batch: str,
+    n_steps: int,
 ) -> list[Run]:
     optimizers = [
         foundations.SGD(learning_rate),
         foundations.Momentum(learning_rate, momentum),
         foundations.Adam(learning_rate),
     ]
-    return _run(optimizers, surface, start, batch)
+    return _run(optimizers, surface, start, batch, n_steps)
 
 
 def _run(
-    optimizers: Sequence[Any], surface: str, start: tuple[float, float], batch: str
+    optimizers: Sequence[Any], surface: str, start: tuple[float, float], batch: str, n_steps: int
 ) -> list[Run]:
     ground = _surface(surface)
     places = torch.tensor([start] * len(optimizers))  # (R, 2)
@@ -253,7 +258,7 @@ def _run(
     running = set(range(len(optimizers)))
     generator = torch.Generator().manual_seed(0)
     rows: Rows = EVERYTHING
-    for _ in range(MOST_STEPS):
+    for _ in range(n_steps):
         if batch != "all":
             rows = torch.randint(0, ground.n_examples, (int(batch),), generator=generator).numpy()
         gradients = ground.gradient(places, rows).unbind()
@@ -280,10 +285,11 @@ def _run_own(
     start: tuple[float, float],
     learning_rate: float,
     batch: str,
+    n_steps: int,
 ) -> tuple[Run | None, str]:
     """The reader's run, or what kept it from being one."""
     try:
-        return _run([optimizer(learning_rate)], surface, start, batch)[0], ""
+        return _run([optimizer(learning_rate)], surface, start, batch, n_steps)[0], ""
     except Exception as error:  # the reader's code may do anything; the widget says what it did
         return None, f"{type(error).__name__}: {one_line(ValueError(error))}"
 
@@ -310,7 +316,7 @@ def _is_outside(place: tuple[float, float], ground: Surface) -> bool:
 
 def _account(name: str, run: Run, ground: Surface, n_steps: int) -> dict[str, Any]:
     """One racer's path, its loss and how it ended, in words."""
-    path, bits = run.path[: n_steps + 1], run.bits[: n_steps + 1]
+    path, bits = run.path, run.bits
     since = len(path)  # the first step from which on it stayed outside
     while since > 0 and _is_outside(path[since - 1], ground):
         since -= 1
@@ -399,7 +405,7 @@ def _network() -> Surface:
         nats = logits.logsumexp(2) - (logits * one_hot).sum(2)
         return nats.mean(1) / math.log(2)
 
-    # NumPy, because a call of torch costs more than what a hundred steps compute in it.
+    # NumPy, because a call of torch costs more than what these small steps compute in it.
     def gradient(points: Tensor, rows: Rows) -> Tensor:
         places, parts = points.numpy(), entering[:, rows]
         h = np.tanh(mixed(places, parts))  # (R, n, H)

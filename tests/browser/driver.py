@@ -302,6 +302,7 @@ class Explorable:
             "numbers": self._numbers(),
             "folds": self._folds(),
             "pictures": self._pictures(),
+            "knobs": self._knobs(),
         }
         self._presets()
         return counts
@@ -419,6 +420,31 @@ class Explorable:
                     self.page.keyboard.press(key)
 
             self.must_answer(f"the keyboard on {label!r}", keys)
+            count += 1
+        return count
+
+    def _knobs(self) -> int:
+        """Numbers on a drawing that are dragged up and down: SVG elements with a slider's role."""
+        count = 0
+        for _, knob in self._each("svg [role=slider]"):
+            label = knob.get_attribute("aria-label")
+            box = knob.bounding_box()
+            x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+            before = float(knob.get_attribute("aria-valuenow"))
+
+            def drag(x: float = x, y: float = y) -> None:
+                self.page.mouse.move(x, y)
+                self.page.mouse.down()
+                self.page.mouse.move(x, y - 40, steps=8)
+                self.page.mouse.up()
+
+            self.must_answer(f"dragging {label!r}", drag)
+            assert float(knob.get_attribute("aria-valuenow")) > before, f"{label!r} did not follow"
+            knob.focus()
+            for key in ("ArrowDown", "Home", "ArrowRight"):
+                self.must_answer(
+                    f"{key} on {label!r}", lambda key=key: self.page.keyboard.press(key)
+                )
             count += 1
         return count
 

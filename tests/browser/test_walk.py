@@ -194,12 +194,12 @@ def test_dark_theme(reader: Reader) -> None:
         ink, paper = explorable.root.evaluate(
             "root => { const s = getComputedStyle(root); return [s.color, s.backgroundColor]; }"
         )
-        assert _brightness(paper) < 0.3 < 0.6 < _brightness(ink), (ink, paper)
+        assert brightness(paper) < 0.3 < 0.6 < brightness(ink), (ink, paper)
         reader.picture(f"{explorable.name}-dark", explorable.root)
     reader.use_theme("light")
 
 
-def _brightness(colour: str) -> float:
+def brightness(colour: str) -> float:
     numbers = colour.partition("(")[2].rstrip(")").split(",")
     red, green, blue = (float(n) for n in numbers[:3])
     return (0.2126 * red + 0.7152 * green + 0.0722 * blue) / 255
