@@ -7,7 +7,7 @@ def bend_backward(
     if kind == "log_sigmoid":
         z = z.detach().clone().requires_grad_()
         right = -torch.log1p(torch.exp(-z.clamp(min=0)))
-        left = z - torch.log1p(torch.exp(z.clamp(max=0)))
+        left = z - torch.log1p(torch.exp(z.clamp(max=1)))
         y = torch.where(z > 0, right, left)
         (gradient,) = torch.autograd.grad(y, z, cotangent)
         return y.detach(), gradient

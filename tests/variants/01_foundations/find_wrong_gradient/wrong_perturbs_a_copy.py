@@ -1,0 +1,29 @@
+# Changes entries of a flattened tensor, which is a copy where memory is not contiguous.
+
+
+def find_wrong_gradient(
+    loss,
+    parameters: list[Tensor],
+    gradients: list[Tensor],
+    step: float,
+    tolerance: float = 1e-4,
+) -> tuple[int, tuple[int, ...], float] | None:
+    worst, largest = None, tolerance
+    for k, (p, gradient) in enumerate(zip(parameters, gradients)):
+        for index in product(*map(range, p.shape)):
+            flat, place = (
+                p.reshape(-1),
+                list(product(*map(range, p.shape))).index(index),
+            )
+            value = p[index].item()
+            flat[place] = value + step
+            above = loss()
+            flat[place] = value - step
+            below = loss()
+            flat[place] = value
+            numeric, analytic = (above - below) / (2 * step), gradient[index].item()
+            error = abs(analytic - numeric) / max(abs(numeric), abs(analytic), 1e-4)
+            error = error if math.isfinite(analytic) else math.inf
+            if error > largest:
+                worst, largest = (k, index, error), error
+    return worst
