@@ -3,7 +3,7 @@ function buildDescentRace(page) {
   const SIZE = 304; // of the picture, in CSS pixels
   const DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3]];
   const N_LINES = 20;
-  const WIDTH = 196, HEIGHT = 304;
+  const HEIGHT = 304; // of the chart, whose width is what is left
   let data = null;
   let timer = 0;
 
@@ -90,7 +90,7 @@ function buildDescentRace(page) {
     begin(page.state.start.map((value, k) => value + (step[k] * (span[k][1] - span[k][0])) / 60), event);
   });
 
-  const chart = s("svg", { class: "ce-chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
+  const chart = s("svg", { class: "ce-chart", role: "img" });
   const ends = h("ul", { class: "ce-ends", role: "status" });
   const text = h("p", { class: "ce-hint ce-limit" });
   const note = h("p", { class: "ce-hint" });
@@ -162,7 +162,6 @@ function buildDescentRace(page) {
     return backdrops.get(key);
   }
 
-  const inks = (colours) => [...colours.hues, colours.accent];
   function drawGround(colours) {
     const { span, lowest, axes } = ground();
     const { large, gap } = backdrop(colours);
@@ -186,14 +185,14 @@ function buildDescentRace(page) {
     context.arc(...place(lowest), 7, 0, 2 * Math.PI);
     context.stroke();
     data.racers.forEach(({ path }, i) => {
-      context.strokeStyle = inks(colours)[i];
+      context.strokeStyle = colours.hues[i];
       context.lineWidth = 2;
       context.setLineDash(DASHES[i]);
       context.beginPath();
       path.forEach((point, k) => context[k ? "lineTo" : "moveTo"](...place(point)));
       context.stroke();
       context.setLineDash([]);
-      marker(context, i, place(path.at(-1)), inks(colours)[i]);
+      marker(context, i, place(path.at(-1)), colours.hues[i]);
     });
     context.strokeStyle = colours.grey(1);
     context.lineWidth = 2.4;
@@ -216,7 +215,9 @@ function buildDescentRace(page) {
   }
 
   function drawChart(colours) {
-    const left = 34, right = WIDTH - 12, top = 8, bottom = HEIGHT - 36;
+    const width = Math.max(180, chart.parentNode.clientWidth);
+    chart.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+    const left = 34, right = width - 12, top = 8, bottom = HEIGHT - 36;
     const n = Math.max(2, data.settings.n_steps);
     const highest = 1.3 * data.racers[0].bits[0];
     const x = (step) => left + ((right - left) * step) / n;
@@ -240,7 +241,7 @@ function buildDescentRace(page) {
     data.racers.forEach(({ bits }, i) => {
       const line = bits.map((value, k) => `${x(k).toFixed(1)} ${y(value).toFixed(1)}`).join("L");
       parts.push(s("path", {
-        class: "ce-curve", d: `M${line}`, fill: "none", stroke: inks(colours)[i], "stroke-width": 2,
+        class: "ce-curve", d: `M${line}`, fill: "none", stroke: colours.hues[i], "stroke-width": 2,
         "stroke-dasharray": DASHES[i].join(" "), "clip-path": `url(#${clip})`,
       }));
     });
@@ -249,21 +250,30 @@ function buildDescentRace(page) {
   }
   const words = () => data.racers.map((racer) => `${racer.name}: ${racer.words}`);
 
+  let drawnEnds = ""; // the racers and colours that the lines below the picture were made for
   function drawEnds(colours) {
-    ends.replaceChildren(...data.racers.map((racer, i) => {
-      const sample = h("canvas", { class: "ce-sample", "aria-hidden": "true" });
-      const context = prepare(sample, 44, 14);
-      context.strokeStyle = inks(colours)[i];
-      context.lineWidth = 2;
-      context.setLineDash(DASHES[i]);
-      context.beginPath();
-      context.moveTo(0, 7);
-      context.lineTo(38, 7);
-      context.stroke();
-      context.setLineDash([]);
-      marker(context, i, [37, 7], inks(colours)[i]);
-      return h("li", { class: racer.is_out ? "ce-out" : "" }, sample, h("b", {}, racer.name), ` ${racer.words}`);
-    }));
+    const made = data.racers.map((racer, i) => racer.name + colours.hues[i]).join();
+    if (made !== drawnEnds) {
+      ends.replaceChildren(...data.racers.map((racer, i) => {
+        const sample = h("canvas", { class: "ce-sample", "aria-hidden": "true" });
+        const context = prepare(sample, 44, 14);
+        context.strokeStyle = colours.hues[i];
+        context.lineWidth = 2;
+        context.setLineDash(DASHES[i]);
+        context.beginPath();
+        context.moveTo(0, 7);
+        context.lineTo(38, 7);
+        context.stroke();
+        context.setLineDash([]);
+        marker(context, i, [37, 7], colours.hues[i]);
+        return h("li", {}, sample, h("b", {}, racer.name), h("span"));
+      }));
+      drawnEnds = made;
+    }
+    data.racers.forEach((racer, i) => {
+      ends.children[i].classList.toggle("ce-out", racer.is_out);
+      ends.children[i].lastChild.textContent = racer.words;
+    });
   }
 
   return (answer) => {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from companion.explorables.view import Explorable, front_end, number, one_line, 
 RACERS = ("SGD", "momentum", "Adam")
 OWN = "yours"
 MOST_STEPS = 60
-BATCHES = {"all": "all examples", "32": "32", "8": "8", "2": "2"}
+BATCHES = {"all": "all", "32": "32", "8": "8", "2": "2"}
 MANTISSAS = (1.0, 1.1, 1.2, 1.3, 1.5, 1.7, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0)
 RATES = (
     0.003, 0.004, 0.005, 0.006, 0.007, 0.008,
@@ -38,7 +38,7 @@ SURFACES = {
 
 Optimizer = Callable[[float], Any]
 Rows = np.ndarray | slice  # which examples
-Gradient = Callable[[Tensor, Rows], Tensor]
+Gradient = Callable[[np.ndarray, Rows], np.ndarray]
 EVERYTHING = slice(None)
 
 
@@ -47,8 +47,9 @@ class Surface:
     """A loss over two coordinates: `bits(points)` and `gradient(points, rows)` take points (R, 2).
 
     The loss is a mean over `n_examples`; `gradient` is that of the loss in nats over the examples
-    in `rows`.  `span` holds the limits of the picture, `lowest` its lowest place and `sharpest`
-    the largest curvature there, in nats.
+    in `rows`, in NumPy, because a call of torch costs more than so small a step computes.  `span`
+    holds the limits of the picture, `lowest` its lowest place and `sharpest` the largest curvature
+    there, in nats.
     """
 
     bits: Callable[[Tensor], Tensor]
@@ -231,7 +232,6 @@ class Run:
     bits: list[float]
 
 
-@lru_cache(maxsize=64)
 def _race(
     surface: str,
     start: tuple[float, float],
@@ -261,7 +261,7 @@ def _run(
     for _ in range(n_steps):
         if batch != "all":
             rows = torch.randint(0, ground.n_examples, (int(batch),), generator=generator).numpy()
-        gradients = ground.gradient(places, rows).unbind()
+        gradients = torch.from_numpy(ground.gradient(places.numpy(), rows)).unbind()
         for i in running:
             optimizers[i].step(parameters[i], [gradients[i]])
         for i, (a, b) in enumerate(places.tolist()):
@@ -348,7 +348,7 @@ def _limit_in_words(ground: Surface, learning_rate: float, momentum: float) -> s
     return (
         f"At the lowest place the sharpest curvature is λ = {number(ground.sharpest)} nats: SGD "
         f"settles there only below a learning rate of 2/λ = {number(plain)}, momentum below "
-        f"2(1 + {number(momentum)})/λ = {number(heavy)}. Here it is {number(learning_rate)}."
+        f"2(1+{number(momentum)})/λ = {number(heavy)}. Here it is {number(learning_rate)}."
     )
 
 
@@ -373,9 +373,9 @@ def _valley() -> Surface:
         error = points @ inputs.T - targets  # (R, N)
         return (error * error).mean(1) / (2 * math.log(2))
 
-    def gradient(points: Tensor, rows: Rows) -> Tensor:
-        chosen = inputs[rows]
-        return (points @ chosen.T - targets[rows]) @ chosen / len(chosen)
+    def gradient(points: np.ndarray, rows: Rows) -> np.ndarray:
+        chosen = inputs.numpy()[rows]
+        return (points @ chosen.T - targets.numpy()[rows]) @ chosen / len(chosen)
 
     return _survey(
         bits, gradient, len(targets), ((-2.5, 2.5), (-2.5, 2.5)), "bits per prediction",
@@ -387,13 +387,13 @@ def _valley() -> Surface:
 def _network() -> Surface:
     """An MLP's loss in the plane of all-zero weights, network A at (1, 0) and B at (0, 1)."""
     data = load("mnist1d").subset(slice(0, N_SERIES))
-    labels = data.targets
+    labels, series = data.targets, torch.arange(N_SERIES)
     one_hot = torch.nn.functional.one_hot(labels, 10).float()
     trained = [_trained(data.inputs, one_hot, seed) for seed in (0, 1)]
     # Weights are a mixture of two networks, so what enters the hidden units is one too.
     entering = torch.stack([data.inputs @ hidden.T for hidden, _ in trained]).numpy()  # (2, N, H)
     leaving = torch.stack([out for _, out in trained]).numpy()  # (2, 10, H)
-    expected = one_hot.numpy()
+    expected = one_hot.numpy().T  # (10, N)
 
     def mixed(points: np.ndarray, parts: np.ndarray) -> np.ndarray:
         return (points @ parts.reshape(2, -1)).reshape(-1, *parts.shape[1:])  # (R, 2) -> (R, ...)
@@ -401,24 +401,22 @@ def _network() -> Surface:
     def bits(points: Tensor) -> Tensor:
         places = points.numpy()
         h = np.tanh(mixed(places, entering))  # (R, N, H)
-        logits = torch.from_numpy(h @ mixed(places, leaving).swapaxes(1, 2))  # (R, N, 10)
-        nats = logits.logsumexp(2) - (logits * one_hot).sum(2)
+        logits = torch.from_numpy(mixed(places, leaving) @ h.swapaxes(1, 2))  # (R, 10, N)
+        nats = logits.logsumexp(1) - logits[:, labels, series]
         return nats.mean(1) / math.log(2)
 
-    # NumPy, because a call of torch costs more than what these small steps compute in it.
-    def gradient(points: Tensor, rows: Rows) -> Tensor:
-        places, parts = points.numpy(), entering[:, rows]
-        h = np.tanh(mixed(places, parts))  # (R, n, H)
-        out = mixed(places, leaving)  # (R, 10, H)
-        logits = h @ out.swapaxes(1, 2)  # (R, n, 10)
-        odds = np.exp(logits - logits.max(2, keepdims=True))
-        error = (odds / odds.sum(2, keepdims=True) - expected[rows]) / h.shape[1]
-        for_leaving = error.swapaxes(1, 2) @ h  # (R, 10, H)
-        for_entering = (error @ out) * (1 - h * h)  # (R, n, H)
-        n_racers = len(places)
-        along = for_leaving.reshape(n_racers, -1) @ leaving.reshape(2, -1).T
-        along += for_entering.reshape(n_racers, -1) @ parts.reshape(2, -1).T
-        return torch.from_numpy(along)  # (R, 2)
+    def gradient(points: np.ndarray, rows: Rows) -> np.ndarray:
+        parts = entering[:, rows]
+        h = np.tanh(mixed(points, parts))  # (R, n, H)
+        out = mixed(points, leaving)  # (R, 10, H)
+        logits = out @ h.swapaxes(1, 2)  # (R, 10, n)
+        odds = np.exp(logits - logits.max(1, keepdims=True))
+        error = (odds / odds.sum(1, keepdims=True) - expected[:, rows]) / h.shape[1]
+        for_leaving = error @ h  # (R, 10, H)
+        for_entering = (error.swapaxes(1, 2) @ out) * (1 - h * h)  # (R, n, H)
+        along = for_leaving.reshape(len(points), -1) @ leaving.reshape(2, -1).T
+        along += for_entering.reshape(len(points), -1) @ parts.reshape(2, -1).T
+        return along  # (R, 2)
 
     return _survey(
         bits, gradient, len(labels), ((-1.6, 1.6), (-1.6, 1.6)), "bits per label",
@@ -461,7 +459,9 @@ def _survey(
     place = points.flatten(0, 1)[heights.argmin()]
     shift = 1e-2 * torch.eye(2)
     for _ in range(6):
-        around = gradient(torch.cat([place + shift, place - shift, place[None]]), EVERYTHING)
+        around = torch.from_numpy(
+            gradient(torch.cat([place + shift, place - shift, place[None]]).numpy(), EVERYTHING)
+        )
         curvature = (around[:2] - around[2:4]) / 2e-2
         curvature = (curvature + curvature.T) / 2
         place = place - torch.linalg.solve(curvature, around[4])
@@ -490,10 +490,10 @@ def _draw_race(data: dict[str, Any]) -> Figure:
 
     ground = _surface(data["settings"]["surface"])
     figure, (left, right) = plotting.panels(
-        1, 2, size=(3.9, 3.3), titles=["paths over the loss (bits per label)", "loss"]
+        1, 2, size=(3.9, 3.3), titles=["paths over the loss", "loss against step"]
     )
     across, up = (torch.linspace(low, high, GRID) for low, high in ground.span)
-    left.contour(across, up, torch.tensor(ground.heights), levels=16, colors="0.75",
+    left.contour(across, up, torch.tensor(ground.heights), levels=range(1, 21), colors="0.75",
                  linewidths=0.7)  # fmt: skip
     for i, racer in enumerate(data["racers"]):
         style = {"color": plotting.COLORS[i], "linestyle": plotting.LINES[i]}
@@ -503,7 +503,7 @@ def _draw_race(data: dict[str, Any]) -> Figure:
         right.plot(racer["bits"], label=racer["name"], **style)
     left.plot(*data["start"], "kx")
     left.set(xlim=ground.span[0], ylim=ground.span[1], xlabel=ground.axes[0], ylabel=ground.axes[1])
-    right.set(xlabel="step", ylabel="bits per label")
+    right.set(xlabel="step", ylabel=ground.unit)
     right.set_ylim(0, 1.1 * max(racer["bits"][0] for racer in data["racers"]))
     right.legend()
     return figure

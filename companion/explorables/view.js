@@ -1,9 +1,9 @@
 // Shared by all explorables: the round trip to Python, the controls, colours, time stamps.
 
-// The course's blue, orange and green, lighter ones on dark paper.
+// The course's blue, orange, green and pink, lighter ones on dark paper.
 const HUES = {
-  light: [[0, 114, 178], [213, 94, 0], [0, 128, 96]],
-  dark: [[86, 180, 233], [230, 159, 0], [64, 196, 156]],
+  light: [[0, 114, 178], [213, 94, 0], [0, 128, 96], [176, 72, 132]],
+  dark: [[86, 180, 233], [230, 159, 0], [64, 196, 156], [236, 150, 200]],
 };
 const PATIENCE = 1500; // ms until the page says that it waits for the kernel
 const FOCUSABLE = ["button", "canvas", "input", "select", "summary"];

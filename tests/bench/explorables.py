@@ -79,23 +79,28 @@ class ControlToPicture(Entry):
         return self.row(ours, judged=judged, peer=echo, peer_name="an echo", ratio=ours / echo)
 
 
+CHAPTERS = {"01": "foundations", "02": "architecture"}
 ENTRIES = [
-    Samples(
-        name="explorables-02",
-        chapter="02",
-        measure=answers("architecture"),
-        unit="ms",
-        bar=BAR,
-    ),
-    *(
-        ControlToPicture(
-            name=f"picture-02-{name}",
-            chapter="02",
+    entry
+    for chapter, module in CHAPTERS.items()
+    for entry in (
+        Samples(
+            name=f"explorables-{chapter}",
+            chapter=chapter,
+            measure=answers(module),
             unit="ms",
             bar=BAR,
-            explorable=name,
-            module="architecture",
-        )
-        for name in names_of("architecture")
-    ),
+        ),
+        *(
+            ControlToPicture(
+                name=f"picture-{chapter}-{name}",
+                chapter=chapter,
+                unit="ms",
+                bar=BAR,
+                explorable=name,
+                module=module,
+            )
+            for name in names_of(module)
+        ),
+    )
 ]
