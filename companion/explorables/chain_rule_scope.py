@@ -61,7 +61,7 @@ PRESETS = (
     preset(
         "same, cross-entropy",
         "Same weights, same mistake. The slope of the logarithm is 1/p, and it cancels σ′(z): the "
-        "signal that goes back is p − y, largest where the network is most wrong.",
+        "signal that goes back is p\u00a0−\u00a0y, largest where the network is most wrong.",
         x1=1.0, x2=0.5, target=1, weights=WRONG, hidden="tanh", loss="cross_entropy",
     ),
     preset(

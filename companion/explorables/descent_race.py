@@ -91,7 +91,7 @@ PRESETS = (
     preset(
         "two examples at a time",
         "Each gradient is that of two examples. It points downhill on average, so all three get "
-        "down, but none of them settles: at a constant learning rate the noise stays.",
+        "down, but no path is smooth: at a constant learning rate the noise stays.",
         surface="network", start=STARTS["network"], learning_rate=0.01, momentum=0.8, batch="2",
         n_steps=60,
     ),
@@ -367,7 +367,7 @@ def _valley() -> Surface:
     a perfect one.
     """
     series = load("mnist1d").inputs[:N_LINEAR]
-    inputs, targets = series[:, 18:20], series[:, 20]  # (N, 2), (N,)
+    inputs, targets = series[:, 18:20].contiguous(), series[:, 20].contiguous()  # (N, 2), (N,)
 
     def bits(points: Tensor) -> Tensor:
         error = points @ inputs.T - targets  # (R, N)
