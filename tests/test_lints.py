@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from companion import codelength
 from tools import lint_notebooks as lints
 from tools import notebooks
 
@@ -161,11 +163,7 @@ SKIPPED = {"tags": ["nbval-skip"], "companion": {"reason": "needs a network card
 WIDGET = {notebooks.WIDGET_VIEW: {"model_id": "1"}, "text/plain": "Box()"}
 IN_CODELENGTH = {"tags": ["shared"], "companion": {"shared": "companion.codelength"}}
 WRONG_CODE = "def uniform_bits(n, n_classes):\n    return n"
-SHARED = (
-    "def data_bits(logits, targets):\n"
-    '    """Bits."""\n'
-    '    return F.cross_entropy(logits.double(), targets, reduction="sum").item() / math.log(2)'
-)
+SHARED = inspect.getsource(codelength.uniform_bits)
 
 REJECTED = [
     ("short_cells", code("\n".join(f"a{i} = {i}" for i in range(31))), "31 lines"),

@@ -138,7 +138,7 @@ function buildChainRuleScope(page) {
   const verdict = h("p", { class: "ce-verdict", role: "status", hidden: true });
   const hint = h(
     "p", { class: "ce-hint" },
-    "Black: forward. Green: backward, ∂w short for ∂L/∂w. Drag a weight up or down, or press "
+    "First line: forward. Green: backward, ∂w short for ∂L/∂w. Drag a weight up or down, or press "
       + "arrow keys on it (Shift: whole steps). Dashed wires are negative.",
   );
   page.body.append(
