@@ -125,8 +125,8 @@ def main() -> int:
     parser.add_argument(
         "--repeated",
         action="store_true",
-        help="compute nothing: the code changed in form alone, and `make test-full ONLY=recomputed` "
-        "has repeated the stored numbers",
+        help="compute nothing: the code changed in form alone, and the stored numbers were seen "
+        "to come again (`make test-full ONLY=recomputed`)",
     )
     options = parser.parse_args()
     known = jobs()
