@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import inspect
 import pkgutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -319,6 +320,9 @@ WITHOUT_TENSORS = {  # records, bases and files: nothing of theirs depends on a 
 }  # fmt: skip
 
 COMPARED = (architecture, models, training, data, codelength, metrics)
+ELSEWHERE = {  # modules whose cases stand in a file of their own
+    "foundations": "test_foundations_on_accelerator.py",
+}
 LEFT_OUT = {  # public modules without cases, and why
     "checks": "judges answers on the CPU, where students and graders run them",
     "cli": "commands: files and text",
@@ -335,7 +339,8 @@ LEFT_OUT = {  # public modules without cases, and why
 
 def test_every_module_is_compared_or_left_out_for_a_reason():
     public = {m.name for m in pkgutil.iter_modules(companion.__path__) if m.name[0] != "_"}
-    compared = {module.__name__.removeprefix("companion.") for module in COMPARED}
+    compared = {module.__name__.removeprefix("companion.") for module in COMPARED} | set(ELSEWHERE)
+    assert all(Path(__file__).with_name(name).is_file() for name in ELSEWHERE.values())
     assert public == compared | set(LEFT_OUT) and not compared & set(LEFT_OUT)
 
 
