@@ -8,7 +8,8 @@ def balanced_bits(
     if labels.min() < 0 or labels.max() >= n_classes:
         raise ValueError(f"a label is not in 0 ... {n_classes - 1}")
     one_hot = (labels[:, None] == torch.arange(n_classes)).to(logits.dtype)
-    target = torch.where(one_hot > 0, 1 - smoothing, smoothing / (n_classes - 1))
+    other = smoothing / (n_classes - 1)
+    target = other + (1 - smoothing - other) * one_hot
     counts = one_hot.sum(dim=0)
     n_present = (counts > 0).sum()
     weight = 1 / (counts[labels] * n_present * math.log(2))[:, None]  # bits, (N, 1)

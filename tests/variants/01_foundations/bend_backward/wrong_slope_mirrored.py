@@ -10,6 +10,6 @@ def bend_backward(
     if kind != "leaky":
         raise ValueError(f"kind is {kind!r}, expected 'leaky' or 'log_sigmoid'")
     y = torch.where(z < 0, slope * z, z.clamp(max=ceiling))
-    left = torch.where(z <= 0, slope, 1.0) * (z <= ceiling)
-    right = torch.where(z < 0, slope, 1.0) * (z < ceiling)
-    return y, cotangent * (left + right) / 2
+    left = torch.where(z <= 0, slope * cotangent, cotangent) * (z <= ceiling)
+    right = torch.where(z < 0, slope * cotangent, cotangent) * (z < ceiling)
+    return y, (left + right) / 2

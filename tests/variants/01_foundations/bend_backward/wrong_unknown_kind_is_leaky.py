@@ -8,6 +8,6 @@ def bend_backward(
         y = z.clamp(max=0) - torch.log1p(torch.exp(-z.abs()))
         return y, -cotangent * torch.expm1(y)
     y = torch.where(z < 0, slope * z, z.clamp(max=ceiling))
-    left = torch.where(z <= 0, slope, 1.0) * (z <= ceiling)
-    right = torch.where(z < 0, slope, 1.0) * (z < ceiling)
-    return y, cotangent * (left + right) / 2
+    left = torch.where(z <= 0, slope * cotangent, cotangent) * (z <= ceiling)
+    right = torch.where(z < 0, slope * cotangent, cotangent) * (z < ceiling)
+    return y, (left + right) / 2

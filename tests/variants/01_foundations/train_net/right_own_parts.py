@@ -3,7 +3,7 @@
 
 def train_net(batches, n_steps: int, generator: torch.Generator) -> list[Tensor]:
     w1 = torch.randn(40, 120, generator=generator) / math.sqrt(20)
-    w2 = torch.randn(120, 10, generator=generator) * 0.02
+    w2 = torch.randn(120, 10, generator=generator) * 0.01
     b1, b2 = torch.zeros(120), torch.zeros(10)
     parameters, optimizer = [w1, b1, w2, b2], Descent("heavy_ball")
     one, many = torch.ones(10), torch.ones(120)

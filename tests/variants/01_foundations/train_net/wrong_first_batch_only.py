@@ -11,7 +11,7 @@ def train_net(batches, n_steps: int, generator: torch.Generator) -> list[Tensor]
         first = first or batch
         x, labels = first
         z = x @ w1 + parameters[1]
-        h = torch.where(z < 0, 0.1 * z, z.clamp(max=6.0))
+        h = torch.where(z > 0, z.clamp(max=6.0), 0.1 * z)
         delta = torch.softmax(h @ w2 + parameters[3], dim=1)
         delta -= F.one_hot(labels, 10)
         counts = torch.bincount(labels, minlength=10)
