@@ -46,6 +46,7 @@ def problems_of(assignment, task, runner, **options):
     return "\n".join([*report.problems, *(p for r in report.results for p in r.problems)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "task"), TASKS)
 def test_variants_are_as_tabled(name, task, runner):
     assignment = ASSIGNMENTS[name]
