@@ -1,0 +1,266 @@
+"""One trusted worker: grades submissions one after the other.
+
+    python -m companion.grading.worker NUMBER TIER
+
+Reads jobs as JSON lines from standard input and answers each with one line.  It preloads torch
+once, keeps one runtime parent, and forks a checker for each submission, so that nothing a test or
+a submission leaves behind reaches the next one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import json
+import os
+import platform
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from companion.grading import results, sandbox
+from companion.grading.checker import Checker, Limits, Runtime
+from companion.grading.names import names_of_student
+from companion.grading.rebuild import Plan, read_source, rebuild, rebuilt_notebook
+from companion.grading.remote import Lost
+from companion.grading.results import CellResult, Result
+from companion.grading.sandbox import Policy
+from companion.grading.submission import Malformed, find_notebook, read_notebook
+
+PACKAGE = Path(__file__).resolve().parents[1]
+HIDDEN = ("grading", "data/files")  # parts of the package that no session may read
+ONE_THREAD = {
+    name: "1"
+    for name in (
+        "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS",
+    )
+}  # fmt: skip
+START_SECONDS = 120.0
+FIRST_UID = 61_000  # one for each worker, where the grader runs as root
+
+
+@dataclass(frozen=True)
+class Job:
+    """One submission: `folder` holds what was handed in, `source` is the notebook in solutions/.
+
+    `rebuilt` is where the clean notebook goes, "" for nowhere.  `limits` are wall-clock seconds of
+    single test cells.
+    """
+
+    assignment: str
+    student: str
+    source: str
+    folder: str
+    seed: int = 0
+    rebuilt: str = ""
+    cell_seconds: float = 30.0
+    test_seconds: float = 60.0
+    limits: dict[str, float] = field(default_factory=dict)
+
+
+class Worker:
+    """A runtime parent and the jobs that go through it."""
+
+    def __init__(self, number: int, tier: str) -> None:
+        self.number, self.tier = number, tier
+        self.work = Path(tempfile.mkdtemp(prefix="companion-grading-"))
+        self.parent: subprocess.Popen[bytes] | None = None
+        self.requests: socket.socket | None = None
+        self.spawn = False
+
+    def policy(self) -> Policy:
+        return Policy(
+            tier=self.tier,
+            scratch=str(self.work / "scratch"),
+            readable=(str(PACKAGE),),
+            hidden=tuple(str(PACKAGE / part) for part in HIDDEN),
+            uid=FIRST_UID + self.number if os.geteuid() == 0 else None,
+            cpu_seconds=1800,
+        )
+
+    def start(self) -> None:
+        """Starts the runtime parent and waits until it has imported everything.
+
+        Raises RuntimeError where it does not come up.
+        """
+        self.stop()
+        near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        (self.work / "scratch").mkdir(exist_ok=True)
+        command = [sys.executable, "-m", "companion.grading.runtime", str(far.fileno())]
+        environment = ONE_THREAD | {
+            "PATH": "/usr/bin:/bin", "HOME": str(self.work / "scratch"), "LANG": "C.UTF-8",
+            "MPLBACKEND": "agg", "MPLCONFIGDIR": "/tmp", "COMPANION_PREDICTIONS": "off",
+            "PYTHONPATH": str(PACKAGE.parent), "PYTHONDONTWRITEBYTECODE": "1",
+            "NBGRADER_EXECUTION": "autograde",
+        }  # fmt: skip
+        self.parent = sandbox.launch(
+            self.tier, command + ["--spawn"] * self.spawn, env=environment,
+            pass_fds=(far.fileno(),), readable=(str(PACKAGE),), work=self.work,
+        )  # fmt: skip
+        far.close()
+        self.requests = near
+        if not select.select([near], [], [], START_SECONDS)[0]:
+            raise RuntimeError(f"the runtime did not start within {START_SECONDS:g} s")
+        reply = near.recv(65536)
+        if not reply:
+            raise RuntimeError(f"the runtime did not start (status {self.parent.wait()})")
+        if not self.spawn and json.loads(reply)["threads"] > 1:
+            self.spawn = True
+            self.start()
+
+    def stop(self) -> None:
+        if self.requests is not None:
+            self.requests.close()
+        if self.parent is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.parent.pid, signal.SIGKILL)
+            self.parent.wait()
+        self.parent = self.requests = None
+
+    def grade(self, job: Job) -> Result:
+        """The result of one submission.  What fails for reasons of ours is tried twice."""
+        for _ in range(2):
+            try:
+                if self.parent is None or self.parent.poll() is not None or not self._in_step():
+                    self.start()
+                result = self._in_child(job)
+            except (OSError, RuntimeError, ValueError) as error:
+                result = failed(job, self.tier, results.INFRASTRUCTURE, str(error))
+            if result.status != results.INFRASTRUCTURE:
+                return result
+            self.stop()
+        return result
+
+    def _in_step(self) -> bool:
+        """Ends what the last checker left behind, and drops answers that nobody waited for."""
+        token = time.monotonic_ns()
+        try:
+            for request in ({"do": "kill", "pid": 0}, {"do": "sync", "token": token}):
+                self.requests.send(json.dumps(request).encode())
+            while select.select([self.requests], [], [], 10.0)[0]:
+                reply = self.requests.recv(65536)
+                if not reply:
+                    return False
+                if json.loads(reply).get("sync") == token:
+                    return True
+        except OSError:
+            return False
+        return False
+
+    def _in_child(self, job: Job) -> Result:
+        read_end, write_end = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(read_end)
+            _check(job, self.policy(), self.requests, write_end)
+        os.close(write_end)
+        with open(read_end, "rb") as pipe:
+            text = pipe.read()
+        _, status = os.waitpid(pid, 0)
+        if not text or status:
+            message = f"the checker ended with status {status} before it had a result"
+            return failed(job, self.tier, results.INFRASTRUCTURE, message)
+        return results.from_dict(json.loads(text))
+
+
+def _check(job: Job, policy: Policy, requests: socket.socket, write_end: int) -> None:
+    """Grades in a child of the worker, and never returns."""
+    try:
+        result = graded(job, Runtime(requests, policy))
+        with open(write_end, "w", encoding="utf-8") as pipe:
+            json.dump(result.to_dict(), pipe)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+def graded(job: Job, runtime: Runtime) -> Result:
+    """Reads, rebuilds and checks one submission."""
+    start = time.monotonic()
+    source = read_source(Path(job.source))
+    try:
+        path, notes = find_notebook(Path(job.folder), job.assignment)
+        submission = read_notebook(path)
+    except Malformed as error:
+        return failed(job, runtime.policy.tier, results.MALFORMED, str(error))
+    plan = rebuild(job.assignment, source, submission)
+    if job.rebuilt:
+        _write_rebuilt(job, plan)
+    names = names_of_student(
+        [cell["source"] for cell in source["cells"] if _is_solution(cell)],
+        [cell.source for cell in plan.setup],
+    )
+    limits = Limits(job.cell_seconds, job.test_seconds, job.limits)
+    checker = Checker(plan, names, runtime, limits=limits, seed=job.seed)
+    try:
+        cells = checker.grade()
+    except Lost as error:
+        return failed(job, runtime.policy.tier, results.INFRASTRUCTURE, error.message)
+    return Result(
+        job.assignment, job.student, runtime.policy.tier, job.seed, tuple(cells),
+        notes=tuple([*notes, *submission.get("notes", ()), *plan.notes, *checker.notes]),
+        versions=versions(),
+        written=tuple(answer.name for answer in plan.written if answer.attempted),
+        seconds=time.monotonic() - start,
+    )  # fmt: skip
+
+
+def _is_solution(cell: dict[str, Any]) -> bool:
+    settings = cell.get("nbgrader") or {}
+    return bool(settings.get("solution")) and not settings.get("grade")
+
+
+def _write_rebuilt(job: Job, plan: Plan) -> None:
+    import nbformat
+
+    path = Path(job.rebuilt)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(rebuilt_notebook(Path(job.source), plan), path)
+
+
+def failed(job: Job, tier: str, status: str, message: str) -> Result:
+    """A result without a verdict on any cell: `status` for all of them, no points."""
+    plan = rebuild(job.assignment, read_source(Path(job.source)), {"cells": []})
+    cells = tuple(
+        CellResult(test.name, status, 0.0, test.points, message=message, question=question.name)
+        for question in plan.questions
+        for test in question.tests
+    )
+    return Result(
+        job.assignment, job.student, tier, job.seed, cells, versions=versions(), status=status,
+        message=message,
+    )  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    found = {name: importlib.metadata.version(name) for name in ("torch", "numpy", "nbgrader")}
+    return found | {"python": platform.python_version()}
+
+
+def main(arguments: list[str]) -> None:
+    torch.set_num_threads(1)
+    worker = Worker(int(arguments[0]), arguments[1])
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever prints does not disturb the answers
+    try:
+        for line in sys.stdin:
+            result = worker.grade(Job(**json.loads(line)))
+            answers.write(json.dumps(result.to_dict()) + "\n")
+            answers.flush()
+    finally:
+        worker.stop()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
