@@ -198,7 +198,7 @@ def graded(job: Job, runtime: Runtime) -> Result:
     if job.rebuilt:
         _write_rebuilt(job, plan)
     names = names_of_student(
-        [cell["source"] for cell in source["cells"] if _is_solution(cell)],
+        ["".join(cell["source"]) for cell in source["cells"] if _is_solution(cell)],
         [cell.source for cell in plan.setup],
     )
     limits = Limits(job.cell_seconds, job.test_seconds, job.limits)
@@ -217,7 +217,7 @@ def graded(job: Job, runtime: Runtime) -> Result:
 
 
 def _is_solution(cell: dict[str, Any]) -> bool:
-    settings = cell.get("nbgrader") or {}
+    settings = cell["metadata"].get("nbgrader", {})
     return bool(settings.get("solution")) and not settings.get("grade")
 
 
