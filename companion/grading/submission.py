@@ -17,7 +17,7 @@ from typing import Any
 MAX_BYTES = 20 * 2**20
 MAX_CELLS = 2_000
 MAX_SOURCE_BYTES = 200_000
-MAX_CODE_BYTES = 1_000_000  # all code cells together; the longest assignment has 60 kB
+MAX_CODE_BYTES = 500_000  # all code cells together; the longest assignment has 60 kB
 MAX_DEPTH = 100  # of nested JSON; notebooks with rich outputs have about 20
 MAX_NAMED = 10  # files or cells that a note lists before it only counts
 
