@@ -419,6 +419,7 @@ def _rules(policy: Policy, landlock) -> list[tuple[str, int]]:
         rules += [("/proc", landlock.READ)]
     else:
         rules += [(f"/proc/{name}", landlock.READ_FILE) for name in ("cpuinfo", "meminfo")]
+        rules += [(f"/proc/{os.getpid()}/task", landlock.READ_DIR)]  # a session counts its threads
     pending = _visible(policy.readable)
     while pending:
         path = pending.pop()
