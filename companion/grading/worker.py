@@ -10,6 +10,7 @@ a submission leaves behind reaches the next one.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.metadata
 import json
 import os
@@ -22,14 +23,16 @@ import sys
 import tempfile
 import time
 import traceback
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import nbformat
+import nbgrader.utils  # noqa: F401  (for rebuilt_notebook: forks find it loaded)
 import torch
 
-from companion.grading import results, sandbox
-from companion.grading.checker import Checker, Limits, Runtime
+from companion.grading import results, runtime, sandbox
+from companion.grading.checker import Checker, Limits, Runtime, compiled
 from companion.grading.names import names_of_student
 from companion.grading.rebuild import Plan, read_source, rebuild, rebuilt_notebook
 from companion.grading.remote import Lost
@@ -158,6 +161,8 @@ class Worker:
         return False
 
     def _in_child(self, job: Job) -> Result:
+        source = Path(job.source)
+        prepare(job.assignment, source, source.stat().st_mtime_ns, job.seed)
         read_end, write_end = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -185,7 +190,16 @@ def _check(job: Job, policy: Policy, requests: socket.socket, write_end: int) ->
     os._exit(0)
 
 
-def graded(job: Job, runtime: Runtime) -> Result:
+@functools.lru_cache(maxsize=8)
+def prepare(assignment: str, path: Path, _: int, seed: int) -> None:
+    """Parses and compiles before the fork what is the same for every submission."""
+    source = read_source(path)
+    plan = rebuild(assignment, source, {"cells": []})
+    for cell in (*plan.setup, *plan.tests):
+        compiled(cell, seed)
+
+
+def graded(job: Job, parent: Runtime) -> Result:
     """Reads, rebuilds and checks one submission."""
     start = time.monotonic()
     source = read_source(Path(job.source))
@@ -193,7 +207,7 @@ def graded(job: Job, runtime: Runtime) -> Result:
         path, notes = find_notebook(Path(job.folder), job.assignment)
         submission = read_notebook(path)
     except Malformed as error:
-        return failed(job, runtime.policy.tier, results.MALFORMED, str(error))
+        return failed(job, parent.policy.tier, results.MALFORMED, str(error))
     plan = rebuild(job.assignment, source, submission)
     if job.rebuilt:
         _write_rebuilt(job, plan)
@@ -202,13 +216,13 @@ def graded(job: Job, runtime: Runtime) -> Result:
         [cell.source for cell in plan.setup],
     )
     limits = Limits(job.cell_seconds, job.test_seconds, job.limits)
-    checker = Checker(plan, names, runtime, limits=limits, seed=job.seed)
+    checker = Checker(plan, names, parent, limits=limits, seed=job.seed)
     try:
         cells = checker.grade()
     except Lost as error:
-        return failed(job, runtime.policy.tier, results.INFRASTRUCTURE, error.message)
+        return failed(job, parent.policy.tier, results.INFRASTRUCTURE, error.message)
     return Result(
-        job.assignment, job.student, runtime.policy.tier, job.seed, tuple(cells),
+        job.assignment, job.student, parent.policy.tier, job.seed, tuple(cells),
         notes=tuple([*notes, *submission.get("notes", ()), *plan.notes, *checker.notes]),
         versions=versions(),
         written=tuple(answer.name for answer in plan.written if answer.attempted),
@@ -222,8 +236,6 @@ def _is_solution(cell: dict[str, Any]) -> bool:
 
 
 def _write_rebuilt(job: Job, plan: Plan) -> None:
-    import nbformat
-
     path = Path(job.rebuilt)
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(rebuilt_notebook(Path(job.source), plan), path)
@@ -250,6 +262,7 @@ def versions() -> dict[str, str]:
 
 def main(arguments: list[str]) -> None:
     torch.set_num_threads(1)
+    runtime.warm()
     worker = Worker(int(arguments[0]), arguments[1])
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever prints does not disturb the answers
