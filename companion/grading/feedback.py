@@ -13,7 +13,7 @@ import re
 import unicodedata
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape, unescape
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ MAX_MESSAGE = 2_000  # characters
 MAX_ANSWER = 20_000
 MAX_NOTES = 30
 CONTEXT_LINES, LINE_WIDTH = 2, 200  # before and after the marked line; characters of each
-MIN_LINE, MIN_TEXT, MIN_NAME, MIN_NUMBER = 16, 10, 8, 5  # characters of a canary
+MIN_LINE, MIN_TEXT, MIN_NAME, MIN_NUMBER = 16, 16, 8, 5  # characters of a canary
 FREE_CHARACTERS = 24  # of a hint, besides the author's words: room for a number or two
 
 WORDS = {
@@ -165,8 +165,10 @@ def _report(
     sections = {section.name: section for section in _sections(result, cells)}
     author = _authors_words(cells)
     hidden: dict[str, str] = {}
+    last: list[tuple[str, str]] = []
     for cell in result.cells:
         section = sections[cell.question]
+        last = last if section.tests else []
         source = next((c.source for c in cells if c.grade_id == cell.grade_id), None)
         is_hidden = cell.is_hidden or source is None or "BEGIN HIDDEN TESTS" in source
         number = sum(test.is_hidden for test in section.tests) + 1
@@ -179,6 +181,10 @@ def _report(
             name, cell.status, cell.points if score is None else score, cell.max_points,
             [(label, _cut(text, limit)) for label, text in said if text], is_hidden,
         )  # fmt: skip
+        if test.said and test.said == last:
+            test = replace(test, said=[("", "As above.")])
+        else:
+            last = test.said
         section.tests.append(test)
         section.max_points += cell.max_points
         section.points += test.points
@@ -195,6 +201,9 @@ def _report(
             _grade_by_hand(sections[cell.grade_id], cell, manual, limit)
         elif cell.is_answer and manual.get(cell.grade_id, (None, ""))[1].strip():
             sections[cell.grade_id].comments.insert(0, _cut(manual[cell.grade_id][1], limit))
+    for section in sections.values():
+        if section.words == WORDS[results.INFRASTRUCTURE]:
+            section.points = None
     heading = next((_heading(c.source) for c in cells if c.kind == "markdown"), "")
     notes = [_without_names(note, hidden) for note in dict.fromkeys(result.notes)]
     versions = ", ".join(f"{name} {number}" for name, number in sorted(result.versions.items()))
@@ -251,8 +260,16 @@ def _first_paragraph(text: str) -> str:
         if words and not words.startswith(("**", "<", "$$", "- ", "|", "```")):
             words = re.sub(r"\*\*|(?<!\w)\*(?=\w)|(?<=\w)\*(?!\w)", "", words)
             words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", words)
+            words = re.sub(r"\$([^$]+)\$", lambda found: _formula(found[1]), words)
             return _cut(f"{words[:-1]} …" if words.endswith(":") else words, 700)
     return ""
+
+
+def _formula(text: str) -> str:
+    """A short formula of TeX in plain characters, as far as that goes."""
+    for name, character in ((r"\cdot", "·"), (r"\times", "×"), (r"\leq", "≤"), (r"\geq", "≥")):
+        text = text.replace(name, character)
+    return re.sub(r"[{}]|\\(?=\w)", "", text)
 
 
 def _said(cell: CellResult) -> list[tuple[str, str]]:
@@ -260,14 +277,16 @@ def _said(cell: CellResult) -> list[tuple[str, str]]:
     message = cell.message
     if message.startswith(STOPPED):
         message = message.partition("\n")[2]
+        if "the notebook defines no " in message:
+            return [("", "Your cell stopped before this test.")]
     if cell.status == results.WRONG and cell.details:
-        return [("Seen", cell.details), ("Hint", cell.hint)]
+        return [("Observed", _sentence(cell.details)), ("Hint", cell.hint)]
     if cell.status in (results.OK, results.NOT_ATTEMPTED):
         return []
     if cell.hint and message.endswith(cell.hint):
         message = message.removesuffix(cell.hint).rstrip("\n")
     return [
-        ("Seen", _sentence(message)),
+        ("Observed", _sentence(message)),
         ("Hint", cell.hint),
         ("", REASONS.get(cell.status, "")),
     ]
@@ -286,7 +305,7 @@ def _said_of_hidden(cell: CellResult, author: tuple[str, ...]) -> list[tuple[str
         known = hint if _is_authors(hint, author) else ""
         return [("", CATEGORIES.get(cell.category, CATEGORIES["value"])), ("Hint", known)]
     if cell.status in (results.TIMEOUT, results.MEMORY):
-        return [("Seen", _sentence(cell.message)), ("", REASONS[cell.status])]
+        return [("Observed", _sentence(cell.message)), ("", REASONS[cell.status])]
     return [("", REASONS.get(cell.status, ""))] if cell.status != results.NOT_ATTEMPTED else []
 
 
@@ -326,6 +345,7 @@ def _place(cell: CellResult, cells: list[_Cell], limit: int) -> _Place | None:
     shown = [(n, _cut(lines[n - 1], min(limit, LINE_WIDTH)), n == number)
              for n in range(first, last + 1)]  # fmt: skip
     said = cell.message.partition("\n")[0] if cell.message.startswith(STOPPED) else ""
+    said = re.sub(r" \(<\w+>, line \d+\)$", "", said)  # the heading says it
     label = own.grade_id if own.grade_id else "a cell that you added"
     return _Place(label, number, shown, _cut(said, limit))
 
@@ -362,9 +382,10 @@ def _remarks(result: Result, sections: Iterable[_Section]) -> Iterator[str]:
         yield REASONS[results.INFRASTRUCTURE]
     elif result.status != results.OK:
         yield f"{WORDS[result.status]}: {result.message}"
-    waiting = sum(section.max_points for section in sections if section.points is None)
+    by_hand = [section for section in sections if section.points is None and not section.tests]
+    waiting = sum(section.max_points for section in by_hand)
     if waiting:
-        yield f"{_of(waiting).capitalize()} of these are given by a person, who has not graded yet."
+        yield f"{_of(waiting)} of these are graded by hand, which has not been done yet."
     n_tests = sum(len(section.tests) for section in sections)
     n_hidden = sum(test.is_hidden for section in sections for test in section.tests)
     if n_hidden and result.status == results.OK:
@@ -389,8 +410,8 @@ def _sentence(text: str) -> str:
 
 def _cut(text: str, limit: int) -> str:
     """At most `limit` characters, with control and direction characters spelled out."""
-    shown = text if len(text) <= limit else f"{text[:limit]} … (cut)"
-    return "".join(_visible(character) for character in shown)
+    shown = "".join(_visible(character) for character in text[: limit + 1])
+    return shown if len(shown) <= limit else f"{shown[:limit]} … (cut)"
 
 
 def _visible(character: str) -> str:
@@ -439,6 +460,7 @@ pre { background: var(--shade); border: 1px solid var(--line); border-radius: 6p
   padding: .7rem .9rem; overflow: auto; unicode-bidi: isolate; }
 pre mark { background: var(--mark); color: inherit; }
 blockquote { margin: .5rem 0; padding: .1rem 0 .1rem .9rem; border-left: 4px solid var(--line); }
+.footer { margin-top: 3rem; }
 """.strip()
 
 
@@ -465,20 +487,20 @@ def _html(report: _Report) -> str:
         '<th scope="col">Result</th><th scope="col" class="number">Points</th></tr></thead>'
         f"\n<tbody>\n{rows}\n</tbody></table>",
     ]
+    for i, section in enumerate(report.sections, 1):
+        parts += [f'<section aria-labelledby="task-{i}">', *_html_of(section, i), "</section>"]
     if report.notes:
         parts += ["<h2>About your file</h2>",
                   "<p>Cells that were moved, copied or edited cost no points by that.</p>", "<ul>",
                   *(f"<li>{escape(note)}</li>" for note in report.notes), "</ul>"]  # fmt: skip
-    for i, section in enumerate(report.sections, 1):
-        parts += [f'<section aria-labelledby="task-{i}">', *_html_of(section, i), "</section>"]
-    parts += [f'<p class="soft">{escape(report.footer)}</p>', "</main></body></html>"]
+    parts += [f'<p class="footer soft">{escape(report.footer)}</p>', "</main></body></html>"]
     return "\n".join(parts) + "\n"
 
 
 def _html_of(section: _Section, number: int) -> Iterator[str]:
     yield f'<h2 id="task-{number}">{_inline(section.title)}</h2>'
     points = f"{_points(section.points)} of {_of(section.max_points)}"
-    yield f'<p><strong>{points}</strong> <span class="soft">{section.words}</span></p>'
+    yield f"<p><strong>{points}.</strong> {section.words}.</p>"
     if section.asked:
         yield f'<p class="soft">{_inline(section.asked)}</p>'
     if section.words == WORDS[results.NOT_ATTEMPTED]:
@@ -494,20 +516,19 @@ def _html_of(section: _Section, number: int) -> Iterator[str]:
     for test in _listed(section):
         look = "passed" if test.status == results.OK else "failed"
         name = test.name if test.is_hidden else f"<code>{escape(test.name)}</code>"
+        points = f"{_points(test.points)} of {_points(test.max_points)}"
         yield f'<div class="test {look}"><h3><span>{name}: <span class="status">{test.words}</span>'
-        yield f'</span> <span class="number">{_points(test.points)} of '
-        yield f"{_points(test.max_points)}</span></h3>"
+        yield f'</span> <span class="number">{points}</span></h3>'
         for label, text in test.said:
             start = f"<strong>{label}.</strong> " if label else ""
             yield f'<p class="said">{start}{_inline(text)}</p>'
         yield "</div>"
     if section.answer is not None:
         yield "<h3>Your answer</h3>"
-        yield (
-            f'<pre class="said">{escape(section.answer)}</pre>'
-            if section.answer
-            else ("<p>There is none yet.</p>")
-        )
+        if section.answer:
+            yield f'<blockquote class="said">{escape(section.answer)}</blockquote>'
+        else:
+            yield "<p>There is none yet.</p>"
     if section.comments:
         yield "<h3>Comment</h3>"
         yield from (f'<blockquote class="said">{escape(c)}</blockquote>' for c in section.comments)
@@ -542,12 +563,12 @@ def _markdown(report: _Report) -> str:
         for section in report.sections
     ]
     parts.append("\n".join(["| Task | Result | Points |", "| --- | --- | ---: |", *rows]))
+    for section in report.sections:
+        parts += _markdown_of(section)
     if report.notes:
         parts += ["## About your file",
                   "Cells that were moved, copied or edited cost no points by that.",
                   "\n".join(f"- {_plain(note)}" for note in report.notes)]  # fmt: skip
-    for section in report.sections:
-        parts += _markdown_of(section)
     return "\n\n".join([*parts, _plain(report.footer)]).rstrip() + "\n"
 
 
@@ -569,7 +590,7 @@ def _markdown_of(section: _Section) -> Iterator[str]:
         for label, text in test.said:
             start = f"**{label}.** " if label else ""
             # What a visible test saw may hold words of the student.
-            own = label == "Seen" and not test.is_hidden
+            own = label == "Observed" and not test.is_hidden
             yield f"**{label}.**\n\n{_fenced(text)}" if own else start + _plain(text)
     if section.answer is not None:
         yield "### Your answer"
@@ -586,8 +607,12 @@ def _fenced(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text on one line that Markdown shows as it is."""
-    return re.sub(r"([\\`*_{}\[\]<>#|&~!$@:])", r"\\\1", " ".join(text.split()))
+    """Text on one line that Markdown shows as it is, but for words in backticks."""
+    parts = re.split(r"(`[^`<>]+`)", " ".join(text.split()))
+    return "".join(
+        part if i % 2 else re.sub(r"([\\`*_{}\[\]<>#|&~!$@]|:(?=/))", r"\\\1", part)
+        for i, part in enumerate(parts)
+    )
 
 
 # What must not be on a page
@@ -629,26 +654,37 @@ def _canaries(source: dict[str, Any]) -> dict[str, set[str]]:
     for cell in map(_Cell, source["cells"]):
         if cell.is_answer:
             question = cell.grade_id
-            text = re.sub(r"(?s)### BEGIN SOLUTION.*?### END SOLUTION", "", cell.source)
-            released.append("" if cell.is_written else text)
+            solution, stays = _split(cell.source, "SOLUTION")
+            released.append(stays if solution and not cell.is_written else "")
             continue
-        hidden = "\n".join(re.findall(r"(?s)BEGIN HIDDEN TESTS(.*?)(?:###\s*END|$)", cell.source))
-        released.append(cell.source.replace(hidden, "") if hidden else cell.source)
+        hidden, stays = _split(cell.source, "HIDDEN TESTS")
+        released.append(stays)
         if hidden:
             found.setdefault(question, set()).update(_candidates(hidden))
+            released += _hints(_tree(hidden))
     shown = _squeezed("\n".join(released))
     return {name: {c for c in some if not _holds(shown, c)} for name, some in found.items()}
 
 
+def _split(source: str, region: str) -> tuple[str, str]:
+    """The lines between BEGIN `region` and END `region`, and the others."""
+    inside, outside, is_inside = [], [], False
+    for line in source.split("\n"):
+        if f"BEGIN {region}" in line or f"END {region}" in line:
+            is_inside = "BEGIN" in line
+        else:
+            (inside if is_inside else outside).append(line)
+    return "\n".join(inside), "\n".join(outside)
+
+
 def _candidates(hidden: str) -> Iterator[str]:
     tree = _tree(hidden)
-    hints = _hints(tree)
     for line in map(_squeezed, hidden.split("\n")):
-        is_text = re.fullmatch(r"""(?:\w+(?: \+)?=)?[( ]*f?["'].*["'][),\] ]*""", line)
+        is_text = re.fullmatch(r"""(?:\w+ ?\+?= ?)?[( ]*f?["'].*["'][),\] ]*""", line)
         if len(line) >= MIN_LINE and not is_text:
             yield line
     for text in map(_squeezed, _strings(tree)):
-        if len(text) >= MIN_TEXT and not any(text in hint for hint in hints):
+        if len(text) >= MIN_TEXT:
             yield text
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and len(node.name) >= MIN_NAME:
@@ -690,7 +726,7 @@ def _tree(source: str) -> ast.Module:
 def _readable(text: str) -> str:
     """A page as it is, as a browser shows it, and without the backslashes of Markdown."""
     shown = unescape(re.sub(r"<[^<>]*>", "", text))
-    return _squeezed("\n".join([text, shown, re.sub(r"\\([^\w\s])", r"\1", text)]))
+    return _squeezed("\n".join([text, shown, re.sub(r"\\([^A-Za-z0-9\s])", r"\1", text)]))
 
 
 def _squeezed(text: str) -> str:
