@@ -13,7 +13,7 @@ import re
 import unicodedata
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from html import escape, unescape
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,6 @@ MAX_ANSWER = 20_000
 MAX_NOTES = 30
 CONTEXT_LINES, LINE_WIDTH = 2, 200  # before and after the marked line; characters of each
 MIN_LINE, MIN_TEXT, MIN_NAME, MIN_NUMBER = 16, 16, 8, 5  # characters of a canary
-FREE_CHARACTERS = 24  # of a hint, besides the author's words: room for a number or two
 
 WORDS = {
     results.OK: "Passed",
@@ -101,9 +100,10 @@ class _Section:
     max_points: float = 0.0
     points: float | None = 0.0
     tests: list[_Test] = field(default_factory=list)
-    places: list[_Place] = field(default_factory=list)
+    places: dict[tuple[str, int], _Place] = field(default_factory=dict)
     comments: list[str] = field(default_factory=list)
     answer: str | None = None
+    last_said: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def words(self) -> str:
@@ -164,43 +164,23 @@ def _report(
     cells = [_Cell(cell) for cell in notebook.get("cells", ())]
     sections = {section.name: section for section in _sections(result, cells)}
     author = _authors_words(cells)
-    hidden: dict[str, str] = {}
-    last: list[tuple[str, str]] = []
+    hidden = {}
     for cell in result.cells:
         section = sections[cell.question]
-        last = last if section.tests else []
         source = next((c.source for c in cells if c.grade_id == cell.grade_id), None)
         is_hidden = cell.is_hidden or source is None or "BEGIN HIDDEN TESTS" in source
-        number = sum(test.is_hidden for test in section.tests) + 1
-        name = f"Further test {number}" if is_hidden else cell.grade_id
         if is_hidden:
             hidden[cell.grade_id] = f"a further test of “{section.title}”"
-        score, comment = manual.get(cell.grade_id, (None, ""))
         said = _said_of_hidden(cell, author) if is_hidden else _said(cell)
-        test = _Test(
-            name, cell.status, cell.points if score is None else score, cell.max_points,
-            [(label, _cut(text, limit)) for label, text in said if text], is_hidden,
-        )  # fmt: skip
-        if test.said and test.said == last:
-            test = replace(test, said=[("", "As above.")])
-        else:
-            last = test.said
-        section.tests.append(test)
-        section.max_points += cell.max_points
-        section.points += test.points
-        section.comments += [_cut(comment, limit)] if comment.strip() else []
+        said = [(label, _cut(text, limit)) for label, text in said if text]
+        _add_test(section, cell, said, is_hidden, manual.get(cell.grade_id), limit)
         # A line in which a hidden test failed would say something about its inputs.
-        if not is_hidden or cell.message.startswith(STOPPED):
-            place = _place(cell, cells, limit)
-            if place and (place.cell, place.number) not in [
-                (other.cell, other.number) for other in section.places
-            ]:
-                section.places.append(place)
+        place = _place(cell, cells, limit)
+        if place and (not is_hidden or cell.message.startswith(STOPPED)):
+            section.places.setdefault((place.cell, place.number), place)
     for cell in cells:
-        if cell.is_written:
-            _grade_by_hand(sections[cell.grade_id], cell, manual, limit)
-        elif cell.is_answer and manual.get(cell.grade_id, (None, ""))[1].strip():
-            sections[cell.grade_id].comments.insert(0, _cut(manual[cell.grade_id][1], limit))
+        if cell.is_answer and cell.grade_id:
+            _grade_by_hand(sections[cell.grade_id], cell, manual.get(cell.grade_id), limit)
     for section in sections.values():
         if section.words == WORDS[results.INFRASTRUCTURE]:
             section.points = None
@@ -216,6 +196,28 @@ def _report(
         notes=[_cut(f"{n[:1].upper()}{n[1:]}", limit) for n in notes[:MAX_NOTES]],
         footer=f"Graded with {versions}." if versions else "",
     )
+
+
+def _add_test(
+    section: _Section,
+    cell: CellResult,
+    said: list[tuple[str, str]],
+    is_hidden: bool,
+    manual: tuple[float | None, str] | None,
+    limit: int,
+) -> None:
+    score, comment = manual or (None, "")
+    points = cell.points if score is None else score
+    number = sum(test.is_hidden for test in section.tests) + 1
+    name = f"Further test {number}" if is_hidden else cell.grade_id
+    if said and said == section.last_said:
+        said = [("", "As above.")]
+    else:
+        section.last_said = said
+    section.tests.append(_Test(name, cell.status, points, cell.max_points, said, is_hidden))
+    section.max_points += cell.max_points
+    section.points += points
+    section.comments += [_cut(comment, limit)] if comment.strip() else []
 
 
 class _Cell:
@@ -283,6 +285,8 @@ def _said(cell: CellResult) -> list[tuple[str, str]]:
         return [("Observed", _sentence(cell.details)), ("Hint", cell.hint)]
     if cell.status in (results.OK, results.NOT_ATTEMPTED):
         return []
+    if cell.status == results.INFRASTRUCTURE:
+        return [("", REASONS[cell.status])]
     if cell.hint and message.endswith(cell.hint):
         message = message.removesuffix(cell.hint).rstrip("\n")
     return [
@@ -318,13 +322,13 @@ def _authors_words(cells: list[_Cell]) -> tuple[str, ...]:
 
 
 def _is_authors(hint: str, author: tuple[str, ...]) -> bool:
-    """Whether a hint is put together from the author's strings, but for a number or two.
+    """Whether a hint is put together from the author's strings.
 
     Student code can raise the same exception as a check does, with a hint that holds its inputs.
     """
     for text in author:
         hint = hint.replace(text, "", 1)
-    return len(hint) <= FREE_CHARACTERS
+    return not hint.strip()
 
 
 def _place(cell: CellResult, cells: list[_Cell], limit: int) -> _Place | None:
@@ -338,7 +342,7 @@ def _place(cell: CellResult, cells: list[_Cell], limit: int) -> _Place | None:
          and name in (c.grade_id, c.id.replace("-", "_")) and name),
         None,
     )  # fmt: skip
-    lines = own.source.split("\n") if own else []
+    lines = own.source.rstrip().split("\n") if own else []
     if not 1 <= number <= len(lines):
         return None
     first, last = max(1, number - CONTEXT_LINES), min(len(lines), number + CONTEXT_LINES)
@@ -351,9 +355,13 @@ def _place(cell: CellResult, cells: list[_Cell], limit: int) -> _Place | None:
 
 
 def _grade_by_hand(
-    section: _Section, cell: _Cell, manual: dict[str, tuple[float | None, str]], limit: int
+    section: _Section, cell: _Cell, manual: tuple[float | None, str] | None, limit: int
 ) -> None:
-    score, comment = manual.get(cell.grade_id, (None, ""))
+    """Adds comment and, where the answer itself has points, answer and score."""
+    score, comment = manual or (None, "")
+    section.comments += [_cut(comment, limit)] if comment.strip() else []
+    if not cell.is_written:
+        return
     is_stub = cell.source.strip() in ("", "YOUR ANSWER HERE", "raise NotAttempted()")
     section.answer = "" if is_stub else _cut(cell.source, MAX_ANSWER if limit > 100 else limit)
     section.max_points += cell.points
@@ -361,7 +369,6 @@ def _grade_by_hand(
         section.points += score
     elif not section.tests:
         section.points = None
-    section.comments += [_cut(comment, limit)] if comment.strip() else []
 
 
 def _without_names(note: str, hidden: dict[str, str]) -> str:
@@ -505,7 +512,7 @@ def _html_of(section: _Section, number: int) -> Iterator[str]:
         yield f'<p class="soft">{_inline(section.asked)}</p>'
     if section.words == WORDS[results.NOT_ATTEMPTED]:
         yield f"<p>{_inline(REASONS[results.NOT_ATTEMPTED])}</p>"
-    for place in section.places:
+    for place in section.places.values():
         yield f"<h3>Where your code stopped: <code>{escape(place.cell)}</code>, "
         yield f"line {place.number}</h3>"
         if place.said:
@@ -579,7 +586,7 @@ def _markdown_of(section: _Section) -> Iterator[str]:
         yield _plain(section.asked)
     if section.words == WORDS[results.NOT_ATTEMPTED]:
         yield _plain(REASONS[results.NOT_ATTEMPTED])
-    for place in section.places:
+    for place in section.places.values():
         yield f"### Where your code stopped: {_plain(place.cell)}, line {place.number}"
         if place.said:
             yield _fenced(place.said)

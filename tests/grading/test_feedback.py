@@ -184,6 +184,8 @@ def test_a_hidden_test_shows_its_kind_and_hint_alone() -> None:
     [
         {"category": "value", "hint": "the inputs were [71839, -2]", "message": "[71839, -2]"},
         {"category": "71839", "hint": "", "message": "71839"},
+        {"category": "value", "hint": "71839 -2", "message": "71839 -2"},
+        {"category": "value", "hint": "negative ones too. 71839, -2", "message": "71839"},
         {"status": results.ERROR, "category": "error", "message": "Inputs_71839 was raised."},
         {"status": results.ERROR, "message": "IndexError was raised.",
          "where": ("hidden_double_signs", 9, "71839")},
