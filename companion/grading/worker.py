@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -131,9 +132,8 @@ class Worker:
         """The result of one submission.  What fails for reasons of ours is tried twice."""
         for _ in range(2):
             try:
-                if self.parent is None or self.parent.poll() is not None or not self._in_step():
-                    self.start()
-                result = self._in_child(job)
+                answer = self.in_child(lambda runtime: graded(job, runtime).to_dict())
+                result = results.from_dict(answer)
             except (OSError, RuntimeError, ValueError) as error:
                 result = failed(job, self.tier, results.INFRASTRUCTURE, str(error))
             if result.status != results.INFRASTRUCTURE:
@@ -157,28 +157,33 @@ class Worker:
             return False
         return False
 
-    def _in_child(self, job: Job) -> Result:
+    def in_child(self, judge: Callable[[Runtime], Any]) -> Any:
+        """What `judge` returns, as JSON carries it; it runs in a fork, with sessions at hand.
+
+        Raises RuntimeError where the fork ends before that.
+        """
+        if self.parent is None or self.parent.poll() is not None or not self._in_step():
+            self.start()
         read_end, write_end = os.pipe()
         pid = os.fork()
         if pid == 0:
             os.close(read_end)
-            _check(job, self.policy(), self.requests, write_end)
+            _answer(judge, Runtime(self.requests, self.policy()), write_end)
         os.close(write_end)
         with open(read_end, "rb") as pipe:
             text = pipe.read()
         _, status = os.waitpid(pid, 0)
         if not text or status:
-            message = f"the checker ended with status {status} before it had a result"
-            return failed(job, self.tier, results.INFRASTRUCTURE, message)
-        return results.from_dict(json.loads(text))
+            raise RuntimeError(f"the checker ended with status {status} before it had a result")
+        return json.loads(text)
 
 
-def _check(job: Job, policy: Policy, requests: socket.socket, write_end: int) -> None:
+def _answer(judge: Callable[[Runtime], Any], runtime: Runtime, write_end: int) -> None:
     """Grades in a child of the worker, and never returns."""
     try:
-        result = graded(job, Runtime(requests, policy))
+        answer = judge(runtime)
         with open(write_end, "w", encoding="utf-8") as pipe:
-            json.dump(result.to_dict(), pipe)
+            json.dump(answer, pipe)
     except BaseException:
         traceback.print_exc()
         os._exit(1)
