@@ -79,13 +79,14 @@ class Runtime:
 
 
 class Checker:
-    """Grades the questions of one plan."""
+    """Grades the questions of one plan, or with `stops_at_wrong` until a check does not hold."""
 
     def __init__(
-        self, plan: Plan, names: frozenset[str], runtime: Runtime, *, limits: Limits, seed: int
-    ) -> None:
+        self, plan: Plan, names: frozenset[str], runtime: Runtime, *, limits: Limits, seed: int,
+        stops_at_wrong: bool = False,
+    ) -> None:  # fmt: skip
         self.plan, self.names, self.runtime = plan, names, runtime
-        self.limits, self.seed = limits, seed
+        self.limits, self.seed, self.stops_at_wrong = limits, seed, stops_at_wrong
         self.namespace = self._trusted_namespace()
         self.session: tuple[Channel, socket.socket, int] | None = None
         self.remote: Remote | None = None
@@ -103,9 +104,14 @@ class Checker:
         try:
             for number, question in enumerate(self.plan.questions):
                 found += self._question(question, self.seed + number)
+                if self._stops(found):
+                    break
         finally:
             self._close()
         return found
+
+    def _stops(self, found: Sequence[CellResult]) -> bool:
+        return self.stops_at_wrong and any(cell.status == results.WRONG for cell in found)
 
     def _trusted_namespace(self) -> dict[str, Any]:
         module = types.ModuleType("__main__")
@@ -128,6 +134,8 @@ class Checker:
         found: list[CellResult] = []
         n_lost, lost = 0, None
         for test in question.tests:
+            if self._stops(found):
+                break
             start = time.monotonic()
             if n_lost < LOSSES_PER_QUESTION:
                 try:
@@ -442,8 +450,12 @@ def _judged(
 def _passed(question: Question, test: Cell, value: Any, printed: str) -> CellResult:
     """Full points, or those that the last line of the cell says, as nbgrader reads them."""
     points = test.points
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < points:
-        points = float(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if value > points:  # where nbgrader gives up
+            details = f"the test cell gave {value:g} of {points:g} points"
+            return _result(question, test, results.ERROR, category="error", details=details)
+        if value >= 0:
+            points = float(value)
     if points == test.points:
         return _result(question, test, results.OK, points=points)
     lines = [line for line in printed.splitlines() if line.startswith("partial credit: ")]
