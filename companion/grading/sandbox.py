@@ -32,6 +32,7 @@ import contextlib
 import ctypes
 import functools
 import os
+import re
 import resource
 import select
 import shutil
@@ -68,7 +69,7 @@ _SYS_MOUNT_SETATTR, _AT_FDCWD, _AT_RECURSIVE = 442, -100, 0x8000
 _CLONE_NEWNS, _CLONE_NEWUTS, _CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
 _CLONE_NEWUSER, _CLONE_NEWPID, _CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 _PR_SET_PDEATHSIG, _PR_SET_KEEPCAPS, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 8, 36, 38
-_CAP_DAC_READ_SEARCH = 1 << 2
+_CAP_DAC_READ_SEARCH, _CAP_SYS_ADMIN = 1 << 2, 1 << 21
 _FORKED_WITHOUT_EXEC = 0x40
 
 
@@ -160,7 +161,7 @@ def _try_one_session(tier: str, work: str, answer_fd: int) -> None:
     """The runtime parent of `probe`: writes "ok" or the reason to `answer_fd`."""
     become_subreaper()
     policy = Policy(tier=tier, scratch=f"{work}/scratch", readable=(str(_PACKAGE),))
-    child = os.fork()
+    child = fork(policy)
     if child == 0:
         try:
             isolate(policy, keep_fds=(answer_fd,))
@@ -219,13 +220,15 @@ def _bubblewrap(readable: Iterable[str], work: Path) -> list[str]:
         raise FileNotFoundError("bwrap is not installed (package bubblewrap)")
     command = [program, "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
     command += ["--unshare-cgroup-try", "--die-with-parent", "--new-session"]
-    if os.geteuid() == 0:
-        command += ["--cap-drop", "ALL"]
-        for name in _CAPABILITIES:
-            command += ["--cap-add", f"CAP_{name}"]
-    else:
+    if os.geteuid() != 0:
         command += ["--unshare-user"]
-    command += ["--tmpfs", "/tmp", "--dev", "/dev", "--proc", "/proc"]
+    command += ["--cap-drop", "ALL"]
+    for name in _CAPABILITIES:
+        command += ["--cap-add", f"CAP_{name}"]
+    # No --dev: its terminals would cost an ordinary user the rights over the new namespaces.
+    command += ["--tmpfs", "/tmp", "--proc", "/proc", "--dir", "/dev/shm"]
+    for device in _DEVICES:
+        command += ["--dev-bind", device, device]
     for path in _visible(readable):
         if os.path.islink(path) and path in _FOLDERS_OF_LIBRARIES:
             command += ["--symlink", os.readlink(path), path]
@@ -253,12 +256,39 @@ def _is_below(path: str, folder: str) -> bool:
 
 
 # ------------------------------------------------------------------ the session
+def fork(policy: Policy) -> int:
+    """`os.fork` for a child that will call `isolate`; the parent must have one thread.
+
+    Where this process has the right, the child is process 1 of a new process namespace already.
+    After `os.fork` (or where it has no right), `isolate` forks once more, and that costs a parent
+    that holds torch twice the time.
+    """
+    if policy.tier not in _WITH_NAMESPACES or not _may_make_namespaces():
+        return os.fork()
+    from companion.grading import landlock
+
+    own = os.open("/proc/self/ns/pid", os.O_RDONLY)
+    try:
+        landlock.call("unshare", _CLONE_NEWPID)
+        try:
+            pid = os.fork()
+        except OSError:
+            landlock.call("setns", own, _CLONE_NEWPID)
+            raise
+        if pid:
+            landlock.call("setns", own, _CLONE_NEWPID)
+        return pid
+    finally:
+        os.close(own)
+
+
 def isolate(policy: Policy, *, keep_fds: tuple[int, ...]) -> None:
     """Make this freshly forked process, or a child of it, a session; returns in the session.
 
-    In the tiers with namespaces, the calling process stays behind to wait: it ends as the session
-    ends, and killing it kills the session with everything that it started.  There the session is
-    process 1, for which the kernel ignores signals that it sends to itself and has no handler for.
+    In the tiers with namespaces the session is process 1 of its own: killing it kills everything
+    that it started, and the kernel ignores signals that it sends to itself and has no handler for.
+    Where `fork` did not make it process 1, the calling process stays behind, ends as the session
+    ends, and takes the session with it when it is killed.
     Afterwards only `keep_fds` are open (0, 1 and 2 lead to /dev/null unless kept), the working
     folder is `scratch`, and every limit holds.  The environment stays as it is.
 
@@ -275,17 +305,15 @@ def isolate(policy: Policy, *, keep_fds: tuple[int, ...]) -> None:
     is_root = os.geteuid() == 0
     uid = (policy.uid or DEFAULT_UID) if is_root else os.geteuid()
     os.makedirs(policy.scratch, exist_ok=True)
+    must_read = False
     if policy.tier in _WITH_NAMESPACES:
-        parent_lives = _enter_namespaces(landlock.call, is_root=is_root)
+        _enter_namespaces(landlock.call, policy)
         _build_root(landlock.call, policy, uid)
-        must_read = False
     else:
-        parent = os.getppid()
-        parent_lives = lambda: os.getppid() == parent  # noqa: E731
         if is_root:
             os.chown(policy.scratch, uid, uid)
+            must_read = not _others_reach((*_visible(policy.readable), policy.scratch))
         os.chmod(policy.scratch, 0o700)
-        must_read = is_root and not _others_reach((*_visible(policy.readable), policy.scratch))
     os.chdir(policy.scratch)
     n_running = 0 if is_root or policy.tier in _WITH_NAMESPACES else _n_threads_of(uid)
     if is_root:
@@ -294,8 +322,6 @@ def isolate(policy: Policy, *, keep_fds: tuple[int, ...]) -> None:
         _set_capabilities(landlock.call, 0)
     # Only now, because a change of user takes it back.
     landlock.call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if not parent_lives():
-        os._exit(1)
     landlock.call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     _close_all_but(keep_fds)
     _limit(resource.RLIMIT_NPROC, n_running + policy.n_processes)
@@ -308,34 +334,33 @@ def isolate(policy: Policy, *, keep_fds: tuple[int, ...]) -> None:
         landlock.refuse_system_calls(unix_sockets=policy.tier in _WITH_NAMESPACES)
 
 
-def _enter_namespaces(call, *, is_root: bool):
-    """Leave this process waiting, and return in process 1 of new namespaces.
-
-    Returns a function that says whether the waiting process is still there.
-    """
-    parent = os.getppid()
+def _enter_namespaces(call, policy: Policy) -> None:
+    """New namespaces for this process; where `fork` could not make it process 1, for a child."""
+    flags = _CLONE_NEWNS | _CLONE_NEWNET | _CLONE_NEWIPC | _CLONE_NEWUTS
+    if os.getpid() == 1:
+        call("unshare", flags)
+        return
     call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
-    flags = _CLONE_NEWNS | _CLONE_NEWPID | _CLONE_NEWNET | _CLONE_NEWIPC | _CLONE_NEWUTS
     uid, gid = os.geteuid(), os.getegid()
-    call("unshare", flags if is_root else flags | _CLONE_NEWUSER)
-    if not is_root:
+    is_privileged = _may_make_namespaces()
+    call("unshare", flags | _CLONE_NEWPID | (0 if is_privileged else _CLONE_NEWUSER))
+    if not is_privileged:
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
         Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
-    read_end, write_end = os.pipe()
     child = os.fork()
     if child:
-        _wait_for(child, write_end)
-    os.close(write_end)
-    return lambda: not select.select([read_end], [], [], 0)[0]
+        _wait_for(child)
 
 
-def _wait_for(child: int, keep_fd: int) -> None:
-    """End as `child` ends; the end of the pipe in `keep_fd` closes with this process."""
-    os.closerange(0, keep_fd)
-    os.closerange(keep_fd + 1, 2**31 - 1)
+def _may_make_namespaces() -> bool:
+    effective = re.search(rb"CapEff:\s*(\w+)", _read("/proc/self/status"))[1]
+    return bool(int(effective, 16) & _CAP_SYS_ADMIN)
+
+
+def _wait_for(child: int) -> None:
+    """Hold nothing open, and end as `child` ends."""
+    os.closerange(0, 2**31 - 1)
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         with contextlib.suppress(OSError):
@@ -547,11 +572,20 @@ def _anonymous(memory: dict[str, int]) -> int:
 def _status(pid: int, name: str = "status") -> dict[str, int]:
     """The sizes in /proc/<pid>/<name>, in bytes."""
     sizes = {}
-    for line in Path(f"/proc/{pid}/{name}").read_text().splitlines():
-        if line.endswith(" kB"):
+    for line in _read(f"/proc/{pid}/{name}").splitlines():
+        if line.endswith(b" kB"):
             key, value, _ = line.split()
-            sizes[key[:-1]] = int(value) * 1024
+            sizes[key[:-1].decode()] = int(value) * 1024
     return sizes
+
+
+def _read(path: str) -> bytes:
+    """A short file of /proc, which takes one call to read."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(handle, 65536)
+    finally:
+        os.close(handle)
 
 
 def _pids() -> list[int]:
@@ -563,8 +597,7 @@ def _descendants(root: int) -> dict[int, int]:
     children: dict[int, list[tuple[int, int]]] = {}
     for pid in _pids():
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-            fields = text.rpartition(")")[2].split()
+            fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
             children.setdefault(int(fields[1]), []).append((pid, int(fields[6])))
     below: dict[int, int] = {}
     pending = [root]
