@@ -382,7 +382,7 @@ def _build_root(call, policy: Policy, uid: int) -> None:
             continue
         _make_mount_point(path, target)
         call("mount", path, target, None, _MS_BIND | _MS_REC, None)
-    for path in policy.hidden:
+    for path in map(os.path.realpath, policy.hidden):
         if os.path.isdir(root + path):
             _tmpfs(call, root + path, "mode=0755,size=4k", _MS_RDONLY)
         elif os.path.exists(root + path):
@@ -407,7 +407,7 @@ def _build_root(call, policy: Policy, uid: int) -> None:
     call("mount", "proc", root + "/proc", "proc", flags, None)
     # Both roots on one spot, so that the old one needs no place in the new one.
     os.chdir(root)
-    call("syscall", _SYS_PIVOT_ROOT[os.uname().machine], ".", ".")
+    call("syscall", _SYS_PIVOT_ROOT.get(os.uname().machine, -1), ".", ".")
     call("umount2", ".", _MNT_DETACH)
     os.chdir("/")
 
@@ -444,14 +444,16 @@ def _rules(policy: Policy, landlock) -> list[tuple[str, int]]:
         rules += [("/proc", landlock.READ)]
     else:
         rules += [(f"/proc/{name}", landlock.READ_FILE) for name in ("cpuinfo", "meminfo")]
-    pending = _visible(policy.readable)
+    hidden = [os.path.realpath(path) for path in policy.hidden]
+    pending = [os.path.realpath(path) for path in _visible(policy.readable)]
     while pending:
         path = pending.pop()
-        if any(_is_below(path, hidden) for hidden in policy.hidden):
+        if any(_is_below(path, other) for other in hidden):
             continue
-        if any(_is_below(hidden, path) for hidden in policy.hidden):
+        if any(_is_below(other, path) for other in hidden):
             rules.append((path, landlock.READ_DIR))
-            pending += [entry.path for entry in os.scandir(path)]
+            # A rule for a link would allow what it leads to.
+            pending += [entry.path for entry in os.scandir(path) if not entry.is_symlink()]
         else:
             rules.append((path, landlock.READ))
     return rules
