@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import textwrap
 from functools import cache
 from pathlib import Path
 
@@ -420,8 +421,6 @@ def test_only_the_kept_files_are_open(runtime):
                 found.append(fd)
         answer([found == sorted({0, 1, 2, *kept}), os.read(0, 10) == b'', os.write(1, b'1')])
     """
-    import textwrap
-
     assert runtime.run(textwrap.dedent(code)) == [True, True, 1]
 
 
