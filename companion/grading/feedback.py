@@ -26,7 +26,7 @@ MAX_MESSAGE = 2_000  # characters
 MAX_ANSWER = 20_000
 MAX_NOTES = 30
 CONTEXT_LINES, LINE_WIDTH = 2, 200  # before and after the marked line; characters of each
-MIN_LINE, MIN_TEXT, MIN_NAME, MIN_NUMBER = 16, 16, 8, 5  # characters of a canary
+MIN_LINE, MIN_TEXT, MIN_NAME, MIN_DIGITS = 24, 16, 8, 5  # length of a canary
 
 WORDS = {
     results.OK: "Passed",
@@ -636,7 +636,7 @@ def canaries(source: dict[str, Any]) -> set[str]:
 
 def leaks(text: str, source: dict[str, Any], *, own: str = "") -> list[str]:
     """Canaries that a page holds, in HTML or Markdown; `own` is the student's text."""
-    page = _readable(text)
+    page, own = _readable(text), _squeezed(own)
     return sorted(c for c in canaries(source) if _holds(page, c) and not _holds(own, c))
 
 
@@ -645,7 +645,7 @@ def check(text: str, source: dict[str, Any], *, own: str = "") -> None:
 
     What the student wrote too, in `own`, is none: a line of code may be the same by chance.
     """
-    page = _readable(text)
+    page, own = _readable(text), _squeezed(own)
     for question, found in _canaries(source).items():
         if any(_holds(page, canary) and not _holds(own, canary) for canary in found):
             raise ValueError(
@@ -697,7 +697,8 @@ def _candidates(hidden: str) -> Iterator[str]:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and len(node.name) >= MIN_NAME:
             yield node.name
         elif isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-            if len(str(node.value)) >= MIN_NUMBER and not isinstance(node.value, bool):
+            digits = re.sub(r"e.*|\D", "", str(node.value)).strip("0")
+            if len(digits) >= MIN_DIGITS:
                 yield str(node.value)
 
 
