@@ -703,20 +703,35 @@ def _candidates(hidden: str) -> Iterator[str]:
 
 
 def _hints(tree: ast.AST) -> list[str]:
-    """The strings that students see: `hint=…`, directly or by a name, and those of `partial`."""
+    """The strings that students see: `hint=…` and the reason of `partial`.
+
+    Where one is given by a name, also all that is assigned to the name or that a loop takes it
+    from.
+    """
     shown: list[ast.expr] = []
+    sources: list[tuple[ast.expr, ast.expr]] = []  # target and value
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             shown += [word.value for word in node.keywords if word.arg == "hint"]
             if isinstance(node.func, ast.Name) and node.func.id == "partial":
                 shown += node.args[1:]
-    names = {node.id for part in shown for node in ast.walk(part) if isinstance(node, ast.Name)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign | ast.AugAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if any(isinstance(target, ast.Name) and target.id in names for target in targets):
-                shown.append(node.value)
+        elif isinstance(node, ast.Assign):
+            sources += [(target, node.value) for target in node.targets]
+        elif isinstance(node, ast.AugAssign):
+            sources.append((node.target, node.value))
+        elif isinstance(node, ast.For):
+            sources.append((node.target, node.iter))
+    grows = True
+    while grows:
+        names = {name for part in shown for name in _names(part)}
+        new = [value for target, value in sources if _names(target) & names and value not in shown]
+        shown += new
+        grows = bool(new)
     return [_squeezed(text) for part in shown for text in _strings(part)]
+
+
+def _names(tree: ast.AST) -> set[str]:
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
 def _strings(tree: ast.AST) -> list[str]:
