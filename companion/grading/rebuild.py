@@ -8,6 +8,7 @@ else was changed, moved, copied or deleted costs nothing and is noted.
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import re
 import warnings
@@ -213,12 +214,10 @@ def plain_python(source: str) -> str:
     if _tree(source) is not None:
         return source
     lines = source.split("\n")
-    first = _first_line(lines)
-    while first is not None and (magic := _CELL_MAGIC.match(lines[first])):
-        if magic[1] not in ("time", "timeit", "capture", "prun"):
-            return ""
+    if _foreign_magic(source):
+        return ""
+    while (first := _first_line(lines)) is not None and _CELL_MAGIC.match(lines[first]):
         lines[first] = ""
-        first = _first_line(lines)
     if first is not None:  # IPython allows a cell that is indented as a whole
         indent = lines[first][: len(lines[first]) - len(lines[first].lstrip())]
         lines = [line.removeprefix(indent) for line in lines]
@@ -237,11 +236,23 @@ def plain_python(source: str) -> str:
     return "\n".join(lines)
 
 
+_PYTHON_MAGICS = ("time", "timeit", "capture", "prun")
 _CELL_MAGIC = re.compile(r"%%(\w+)")
 _TIMED = re.compile(r"(\s*(?:[\w.][\w., ]*=\s*)?)%time\s+(\S.*)")
 _COMMAND = re.compile(r"(\s*)(?:[%!?]|[\w.*\[\]]+\?{1,2}\s*$)")
 _ASSIGNED_COMMAND = re.compile(r"(\s*[\w.][\w., ]*=\s*)[%!]")
 _MARK = re.compile(r"""#|\"{3}|'{3}|["'()\[\]{}]""")
+
+
+def _foreign_magic(source: str) -> str | None:
+    """The magic on top that hands a cell to something other than Python."""
+    for line in filter(str.strip, source.split("\n")):
+        magic = _CELL_MAGIC.match(line)
+        if magic is None:
+            return None
+        if magic[1] not in _PYTHON_MAGICS:
+            return magic[1]
+    return None
 
 
 def _first_line(lines: list[str]) -> int | None:
@@ -418,9 +429,9 @@ class _Search:
     def _student_cell(self, name: str, kind: str, index: int) -> Cell:
         typed = self._cells[index]["source"]
         source = plain_python(typed)
-        if typed.strip() and not source:
-            magic = typed.split()[0][:40]
-            self._note(f"not run, because {magic} makes it no Python cell", f"cell {index + 1}")
+        if magic := _foreign_magic(typed):
+            what = f"cells that were not run, because %%{magic[:40]} makes them no Python"
+            self._note(what, f"cell {index + 1}")
         return Cell(name, kind, source, position=index, typed="" if typed == source else typed)
 
     def _is_attempted(self, original: _Original, index: int) -> bool:
@@ -655,6 +666,7 @@ def _stripped(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.split("\n")).strip("\n")
 
 
+@functools.lru_cache(maxsize=4096)
 def _tree(source: str) -> ast.Module | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they would speak of the student's text to the grader
@@ -664,6 +676,7 @@ def _tree(source: str) -> ast.Module | None:
             return None
 
 
+@functools.lru_cache(maxsize=4096)
 def _definitions(source: str) -> frozenset[str]:
     """Functions and classes at the top level of a cell, also where it has a syntax error."""
     tree = _tree(plain_python(source))
@@ -684,5 +697,5 @@ def _is_attempted(answer: str, released: str) -> bool:
         warnings.simplefilter("ignore")
         try:
             return is_attempted(answer, released)
-        except (RecursionError, MemoryError):
-            return True
+        except (ValueError, RecursionError, MemoryError):
+            return True  # Python cannot parse it; the stub it can

@@ -17,7 +17,7 @@ from typing import Any
 MAX_BYTES = 20 * 2**20
 MAX_CELLS = 2_000
 MAX_SOURCE_BYTES = 200_000
-MAX_CODE_BYTES = 1_000_000  # all code cells together; the longest assignment has 60 kB
+MAX_CODE_BYTES = 500_000  # all code cells together; the longest assignment has 60 kB
 MAX_DEPTH = 100  # of nested JSON; notebooks with rich outputs have about 20
 MAX_NAMED = 10  # files or cells that a note lists before it only counts
 
@@ -68,7 +68,7 @@ def find_notebook(folder: Path, assignment: str) -> tuple[Path, list[str]]:
         return folder / notebooks[0], notes
     if notebooks:
         raise Malformed(
-            f"{len(notebooks)} notebooks came ({_listed(notebooks)}), none of them named {wanted}. "
+            f"{len(notebooks)} notebooks came ({_listed(notebooks)}); expected {wanted}. "
             "Usual reason: a copy was handed in beside a renamed original."
         )
     kinds = f", only {_listed(ignored)}, no ordinary file" if ignored else ""
@@ -130,14 +130,17 @@ def _content(path: Path, name: str) -> bytes:
             f"{name} cannot be opened ({what}); expected an ordinary file. "
             "Usual reason: a link was handed in instead of the notebook."
         ) from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise Malformed(
                 f"{name} is no ordinary file; expected a notebook. "
                 "Usual reason: a folder, a pipe or a device has its name."
             )
-        content = b"" if status.st_size > MAX_BYTES else file.read(MAX_BYTES + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = b"" if status.st_size > MAX_BYTES else file.read(MAX_BYTES + 1)
+    finally:
+        os.close(descriptor)
     if status.st_size > MAX_BYTES or len(content) > MAX_BYTES:
         raise Malformed(
             f"{name} has {max(status.st_size, len(content)) / 2**20:,.0f} MB; expected at most "
