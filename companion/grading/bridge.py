@@ -298,7 +298,9 @@ def _comment(cell: Any, name: str, result: Result) -> str | None:
     if result.status == results.INFRASTRUCTURE:
         return "Not graded yet."
     reasons = [
-        f"{test.points:g} of {test.max_points:g} points: {test.message}"
+        f"{test.points:g} of {test.max_points:g} points"
+        # What a hidden test says may come from the student's process.
+        + (" in a hidden test" if test.is_hidden else f": {test.message}")
         for test in result.cells
         if test.question == name and 0 < test.points < test.max_points
     ]
@@ -455,11 +457,17 @@ class FeedbackExporter(HTMLExporter):
                 f"run: nbgrader autograde {names['assignment']} --force"
             )
         page = feedback.html_page(results.read(path), notebook, manual=_manual(names))
+        cells = notebook.cells
+        own = [
+            cell.source for cell in cells if is_solution(cell) or "nbgrader" not in cell.metadata
+        ]
+        source = read_source(_source(course, names["assignment"]))
+        feedback.check(page, source, own="\n".join(own))
         return page, resources
 
 
 def _manual(names: dict[str, str]) -> dict[str, tuple[float | None, str]]:
-    """Grade id -> the score that a person gave, or None, and the comment."""
+    """Grade id -> score as it stands in the gradebook, None where a person decides, and comment."""
     with Gradebook(names["db_url"]) as gradebook:
         notebook = gradebook.find_submission_notebook(
             names["notebook"], names["assignment"], names["student"]
@@ -467,14 +475,11 @@ def _manual(names: dict[str, str]) -> dict[str, tuple[float | None, str]]:
         scores = {
             grade.name: grade.score
             for grade in notebook.grades
-            if grade.manual_score is not None or grade.extra_credit
+            if grade.auto_score is not None or grade.manual_score is not None
         }
-        comments = {comment.name: comment.comment or "" for comment in notebook.comments}
-    return {
-        name: (scores.get(name), comments.get(name, ""))
-        for name in [*scores, *(name for name in comments if name not in scores)]
-        if name in scores or comments[name]
-    }
+        # What stands in automatic comments, the page says by itself.
+        comments = {comment.name: comment.manual_comment or "" for comment in notebook.comments}
+    return {name: (scores.get(name), comments.get(name, "")) for name in scores | comments}
 
 
 _TAGS = (
