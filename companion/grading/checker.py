@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import io
 import json
-import linecache
 import os
 import signal
 import socket
@@ -27,6 +27,7 @@ from companion.checks import CheckFailed, NotAttempted
 from companion.grading import results
 from companion.grading.rebuild import Cell, Plan, Question
 from companion.grading.remote import Lost, ProcessEnded, Remote, remade, status_of
+from companion.grading.reseed import reseeded
 from companion.grading.results import CellResult
 from companion.grading.sandbox import Policy
 from companion.grading.wire import Broken, Channel, Gone, Late, WireError
@@ -117,7 +118,7 @@ class Checker:
         sys.modules["__main__"] = module
         for cell in self.plan.setup:
             with _quiet():
-                _execute(cell, module.__dict__)
+                _execute(cell, module.__dict__, self.seed)
         for name in self.names:
             module.__dict__[name] = _stand_in(name)
         return module.__dict__
@@ -344,7 +345,7 @@ class Checker:
         signal.setitimer(signal.ITIMER_REAL, seconds + GRACE_SECONDS)
         try:
             with self._listening(seconds, "the test"), _quiet() as printed:
-                value, error = _run(test, self.namespace)
+                value, error = _run(test, self.namespace, self.seed)
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             checks.use_elsewhere(None)
@@ -392,23 +393,34 @@ def _quiet() -> Iterator[io.StringIO]:
         yield printed
 
 
-def _execute(cell: Cell, namespace: dict[str, Any]) -> Any:
-    """Runs a trusted cell; returns the value of its last expression, as a notebook shows it."""
+@functools.lru_cache(maxsize=1024)
+def compiled(cell: Cell, seed: int) -> tuple[types.CodeType, types.CodeType | None]:
+    """Code of a trusted cell: its statements, and its last expression, which a notebook shows.
+
+    With a seed other than 0, hidden tests get other random numbers.
+    """
     filename = f"<{cell.name}>"
-    lines = cell.source.splitlines(keepends=True)
-    linecache.cache[filename] = (len(cell.source), None, lines, filename)
-    tree = ast.parse(cell.source, filename)
+    tree = reseeded(ast.parse(cell.source, filename), seed if _is_hidden(cell) else 0)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    exec(compile(tree, filename, "exec"), namespace)
-    if last is None:
-        return None
-    return eval(compile(ast.Expression(last.value), filename, "eval"), namespace)
+    shown = None if last is None else compile(ast.Expression(last.value), filename, "eval")
+    return compile(tree, filename, "exec"), shown
 
 
-def _run(test: Cell, namespace: dict[str, Any]) -> tuple[Any, Exception | None]:
+def _execute(cell: Cell, namespace: dict[str, Any], seed: int) -> Any:
+    """Runs a trusted cell; returns the value of its last expression."""
+    statements, shown = compiled(cell, seed)
+    exec(statements, namespace)
+    return None if shown is None else eval(shown, namespace)
+
+
+def _is_hidden(cell: Cell) -> bool:
+    return "BEGIN HIDDEN TESTS" in cell.source
+
+
+def _run(test: Cell, namespace: dict[str, Any], seed: int) -> tuple[Any, Exception | None]:
     """Value and exception of a test cell.  What ends the session is no Exception and passes."""
     try:
-        return _execute(test, namespace), None
+        return _execute(test, namespace, seed), None
     except Exception as error:
         return None, error
 
@@ -454,10 +466,9 @@ def _passed(question: Question, test: Cell, value: Any, printed: str) -> CellRes
 
 
 def _result(question: Question, test: Cell, status: str, **more: Any) -> CellResult:
-    hidden = "BEGIN HIDDEN TESTS" in test.source
     result = CellResult(
         test.name, status, more.pop("points", 0.0), test.points, question=question.name,
-        is_hidden=hidden, **more,
+        is_hidden=_is_hidden(test), **more,
     )  # fmt: skip
     return result if result.message else replace(result, message=_message(result))
 

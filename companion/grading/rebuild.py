@@ -8,6 +8,7 @@ else was changed, moved, copied or deleted costs nothing and is noted.
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import re
 import warnings
@@ -665,6 +666,7 @@ def _stripped(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.split("\n")).strip("\n")
 
 
+@functools.lru_cache(maxsize=4096)
 def _tree(source: str) -> ast.Module | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they would speak of the student's text to the grader
@@ -674,6 +676,7 @@ def _tree(source: str) -> ast.Module | None:
             return None
 
 
+@functools.lru_cache(maxsize=4096)
 def _definitions(source: str) -> frozenset[str]:
     """Functions and classes at the top level of a cell, also where it has a syntax error."""
     tree = _tree(plain_python(source))

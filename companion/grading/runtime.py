@@ -45,11 +45,11 @@ def preload(arrays: dict[str, dict[str, Any]]) -> Any:
 
     torch.set_num_threads(1)
     loading.keep_training_part(arrays)
-    _warm()
+    warm()
     return Seal()
 
 
-def _warm() -> None:
+def warm() -> None:
     """Does once what torch does at its first use, so that no session pays for it."""
     import torch
 

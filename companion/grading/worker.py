@@ -10,6 +10,7 @@ a submission leaves behind reaches the next one.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.metadata
 import json
 import os
@@ -22,15 +23,17 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import nbformat
+import nbgrader.utils  # noqa: F401  (for rebuilt_notebook: forks find it loaded)
 import torch
 
-from companion.grading import results, sandbox
-from companion.grading.checker import Checker, Limits, Runtime
+from companion.grading import results, runtime, sandbox
+from companion.grading.checker import Checker, Limits, Runtime, compiled
 from companion.grading.names import names_of_student
 from companion.grading.rebuild import Plan, read_source, rebuild, rebuilt_notebook
 from companion.grading.remote import Lost
@@ -47,6 +50,8 @@ ONE_THREAD = {
     )
 }  # fmt: skip
 START_SECONDS = 120.0
+READ_SECONDS = 30.0  # for reading and rebuilding a notebook
+TOTAL_SECONDS = 3600.0  # for one submission, whatever happens
 FIRST_UID = 61_000  # one for each worker, where the grader runs as root
 
 
@@ -130,6 +135,8 @@ class Worker:
 
     def grade(self, job: Job) -> Result:
         """The result of one submission.  What fails for reasons of ours is tried twice."""
+        source = Path(job.source)
+        prepare(job.assignment, source, source.stat().st_mtime_ns, job.seed)
         for _ in range(2):
             try:
                 answer = self.in_child(lambda runtime: graded(job, runtime).to_dict())
@@ -170,12 +177,25 @@ class Worker:
             os.close(read_end)
             _answer(judge, Runtime(self.requests, self.policy()), write_end)
         os.close(write_end)
-        with open(read_end, "rb") as pipe:
-            text = pipe.read()
+        text = _read_all(read_end, TOTAL_SECONDS)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)  # a checker that has answered has nothing left to do
         _, status = os.waitpid(pid, 0)
-        if not text or status:
+        if not text:
             raise RuntimeError(f"the checker ended with status {status} before it had a result")
         return json.loads(text)
+
+
+def _read_all(read_end: int, seconds: float) -> bytes:
+    """What comes through a pipe until its end; nothing where the end does not come in time."""
+    deadline, parts = time.monotonic() + seconds, []
+    with open(read_end, "rb", buffering=0) as pipe:
+        while select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            part = pipe.read(2**20)
+            if not part:
+                return b"".join(parts)
+            parts.append(part)
+    return b""
 
 
 def _answer(judge: Callable[[Runtime], Any], runtime: Runtime, write_end: int) -> None:
@@ -190,16 +210,26 @@ def _answer(judge: Callable[[Runtime], Any], runtime: Runtime, write_end: int) -
     os._exit(0)
 
 
-def graded(job: Job, runtime: Runtime) -> Result:
+@functools.lru_cache(maxsize=8)
+def prepare(assignment: str, path: Path, _: int, seed: int) -> None:
+    """Parses and compiles before the fork what is the same for every submission."""
+    source = read_source(path)
+    plan = rebuild(assignment, source, {"cells": []})
+    for cell in (*plan.setup, *plan.tests):
+        compiled(cell, seed)
+
+
+def graded(job: Job, parent: Runtime) -> Result:
     """Reads, rebuilds and checks one submission."""
     start = time.monotonic()
     source = read_source(Path(job.source))
     try:
-        path, notes = find_notebook(Path(job.folder), job.assignment)
-        submission = read_notebook(path)
+        with _time_limit(READ_SECONDS):
+            path, notes = find_notebook(Path(job.folder), job.assignment)
+            submission = read_notebook(path)
+            plan = rebuild(job.assignment, source, submission)
     except Malformed as error:
-        return failed(job, runtime.policy.tier, results.MALFORMED, str(error))
-    plan = rebuild(job.assignment, source, submission)
+        return failed(job, parent.policy.tier, results.MALFORMED, str(error))
     if job.rebuilt:
         _write_rebuilt(job, plan)
     names = names_of_student(
@@ -207,18 +237,31 @@ def graded(job: Job, runtime: Runtime) -> Result:
         [cell.source for cell in plan.setup],
     )
     limits = Limits(job.cell_seconds, job.test_seconds, job.limits)
-    checker = Checker(plan, names, runtime, limits=limits, seed=job.seed)
+    checker = Checker(plan, names, parent, limits=limits, seed=job.seed)
     try:
         cells = checker.grade()
     except Lost as error:
-        return failed(job, runtime.policy.tier, results.INFRASTRUCTURE, error.message)
+        return failed(job, parent.policy.tier, results.INFRASTRUCTURE, error.message)
     return Result(
-        job.assignment, job.student, runtime.policy.tier, job.seed, tuple(cells),
+        job.assignment, job.student, parent.policy.tier, job.seed, tuple(cells),
         notes=tuple([*notes, *submission.get("notes", ()), *plan.notes, *checker.notes]),
         versions=versions(),
         written=tuple(answer.name for answer in plan.written if answer.attempted),
         seconds=time.monotonic() - start,
     )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    def stop(*_: Any) -> None:
+        raise Malformed(f"the notebook could not be read within {seconds:g} s: it is too intricate")
+
+    signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _is_solution(cell: dict[str, Any]) -> bool:
@@ -227,8 +270,6 @@ def _is_solution(cell: dict[str, Any]) -> bool:
 
 
 def _write_rebuilt(job: Job, plan: Plan) -> None:
-    import nbformat
-
     path = Path(job.rebuilt)
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(rebuilt_notebook(Path(job.source), plan), path)
@@ -255,6 +296,7 @@ def versions() -> dict[str, str]:
 
 def main(arguments: list[str]) -> None:
     torch.set_num_threads(1)
+    runtime.warm()
     worker = Worker(int(arguments[0]), arguments[1])
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever prints does not disturb the answers
