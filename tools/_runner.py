@@ -45,6 +45,7 @@ STATUSES = {
     results.MEMORY: "error", results.TIMEOUT: "timeout", results.CRASH: "crash",
     results.TAMPERED: "crash", results.NOT_ATTEMPTED: "not attempted",
 }  # fmt: skip
+SEED = 0  # hidden tests as they are written
 EXAMPLE = "the example of the docstring"
 EXAMPLE_CELL = """
 def example_holds():
@@ -203,9 +204,12 @@ def plan_of(job: Job) -> Plan:
 def _serve(number: int, tier: str, modules: Sequence[str]) -> None:
     import torch
 
+    from companion.grading.checker import compiled
+    from companion.grading.runtime import warm
     from companion.grading.worker import Worker
 
     torch.set_num_threads(1)
+    warm()
     for name in modules:
         importlib.import_module(name)
     worker = Worker(number, tier)
@@ -215,6 +219,9 @@ def _serve(number: int, tier: str, modules: Sequence[str]) -> None:
         for line in sys.stdin:
             job = _job_from(json.loads(line))
             start = time.monotonic()
+            for cell in job.cells:
+                if cell.kind != "solution":
+                    compiled(cell, SEED)  # before the fork, so that the next job has it too
             answer = worker.in_child(lambda runtime, job=job: _judged(job, runtime))
             answer["seconds"] = time.monotonic() - start
             answers.write(json.dumps(answer) + "\n")
@@ -236,7 +243,7 @@ def _judged(job: Job, runtime: Any) -> dict[str, Any]:
         [cell.source for cell in job.cells if cell.kind == "solution"],
         [cell.source for cell in plan.setup],
     )
-    checker = Checker(plan, names, runtime, limits=Limits(job.seconds, job.seconds), seed=0,
+    checker = Checker(plan, names, runtime, limits=Limits(job.seconds, job.seconds), seed=SEED,
                       stops_at_wrong=job.stop_at_failure)  # fmt: skip
     outcomes = {cell.grade_id: asdict(_outcome(cell)) for cell in checker.grade()}
     example = outcomes.pop(EXAMPLE, None)
