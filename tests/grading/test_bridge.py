@@ -414,7 +414,8 @@ def test_feedback_without_a_result_says_what_to_run(course, record):
 def test_the_formgrader_runs_nothing_of_a_student(course, record):
     notebook = solved(course)
     attack = (
-        "<script>alert(1)</script>\n\n**b** <img src=x onerror=alert(2)> [l](javascript:alert(3))\n\n"
+        "<script>alert(1)</script>\n\n**b** <img src=x onerror=alert(2)>\n\n"
+        "[l](javascript:alert(3))\n\n"
         '<a href="javascript:alert(5)" onclick="alert(6)">m</a>'
     )
     notebook.cells[-1].source = attack
