@@ -183,6 +183,23 @@ def test_runner_scores_as_nbgrader_does(runner):
     assert "half" in outcomes["part"].message
 
 
+def test_tensors_keep_their_layout_on_the_way(runner):
+    test = """
+import torch
+from companion.checks import call
+for x in torch.ones(2, 3, 4), torch.ones(2, 3).T, torch.ones(2, 3, 1, 5).permute(3, 0, 2, 1):
+    assert call("strides", x) == list(x.stride()), x.stride()
+    assert call("same", x).stride() == x.stride()
+    assert torch.equal(call("same", x), x)
+for x in torch.ones(3).expand(2, 3), torch.ones(4, 4)[:, ::2], torch.ones(0, 3), torch.ones(()):
+    assert call("strides", x) == list(x.clone().stride()), x.stride()
+"""
+    answer = "def strides(x):\n    return list(x.stride())\ndef same(x):\n    return x"
+    cells = (Cell("answer", "solution", answer), Cell("test", "test", test, 1.0))
+    outcome = runner.run(Job(cells)).outcomes["test"]
+    assert outcome.status == "passed", outcome.message
+
+
 def test_runner_survives_a_broken_cell(runner):
     cells = (
         Cell("a", "solution", "def f(:"),

@@ -13,30 +13,23 @@ alone.
 from __future__ import annotations
 
 import argparse
-import copy
 import itertools
-import os
 import re
 import shutil
 import sqlite3
 import sys
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 
 import nbformat
 import yaml
-from nbformat.warnings import MissingIDFieldWarning
-from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
 
 from tools._assignment import BEGIN_SOLUTION, END_SOLUTION, ROOT, Assignment, find, stub
-from tools._runner import ONE_THREAD
 from tools.release import course_config, generate
+from tools.stock import Graded, grade_with_nbgrader
 from tools.variants import full_points, predicted
 
 CLASS = ROOT / "tests" / "classroom" / "class.yml"
@@ -59,17 +52,6 @@ class Student:
     deleted_tests: str | None = None
     seconds_per_cell: int | None = None
     says: str = ""
-
-
-@dataclass(frozen=True)
-class Graded:
-    """What nbgrader recorded for one student."""
-
-    name: str
-    points: Mapping[str, float | None]
-    to_grade: tuple[str, ...]
-    seconds: float
-    failure: str = ""
 
 
 def read_class(path: Path, assignments: Sequence[Assignment]) -> tuple[Assignment, list[Student]]:
@@ -278,75 +260,6 @@ def prepare(root: Path, assignment: Assignment, students: Sequence[Student]) -> 
     return config
 
 
-def _start_worker(root: Path) -> None:
-    os.environ.update(ONE_THREAD)
-    os.environ["COMPANION_PREDICTIONS"] = "off"
-    os.environ["PYTHONPATH"] = os.pathsep.join(
-        [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    )
-    # nbgrader 0.9.6 adds rows outside of a session and cells without an id; both are harmless.
-    warnings.filterwarnings("ignore", category=SAWarning)
-    warnings.filterwarnings("ignore", category=MissingIDFieldWarning)
-    global _config
-    _config = course_config(root)
-    # nbclient's own argument, and no line about TCP for every kernel.
-    _config.Execute.extra_arguments = [
-        "--HistoryManager.hist_file=:memory:",
-        "--IPKernelApp.log_level=40",
-    ]
-
-
-def _grade(assignment: str, student: str, seconds_per_cell: int | None) -> Graded:
-    """Autograde and feedback of one student, in a worker process."""
-    from nbgrader.api import Gradebook
-    from nbgrader.converters import Autograde, GenerateFeedback
-    from nbgrader.coursedir import CourseDirectory
-    from nbgrader.utils import capture_log
-
-    start = time.monotonic()
-    config = copy.deepcopy(_config)
-    if seconds_per_cell is not None:
-        config.Execute.timeout = seconds_per_cell
-    for attempt in range(2):
-        course = CourseDirectory(config=config)
-        course.assignment_id, course.student_id = assignment, student
-        failure = ""
-        for converter in (Autograde, GenerateFeedback):
-            run = converter(coursedir=course, config=config)
-            run.force = True
-            outcome = capture_log(run)
-            if not outcome["success"]:
-                failure = f"{outcome.get('log', '')}\n{outcome.get('error', '')}"
-                break
-        if not failure:
-            break
-        if attempt:
-            return Graded(student, {}, (), time.monotonic() - start, failure=failure)
-        # A kernel that died is no grade: once more, with twice the time.
-        config.Execute.timeout *= 2
-    with Gradebook(course.db_url, course.course_id) as gradebook:
-        (notebook,) = gradebook.find_submission(assignment, student).notebooks
-        points = {grade.name: grade.auto_score for grade in notebook.grades}
-        to_grade = tuple(grade.name for grade in notebook.grades if grade.needs_manual_grade)
-    return Graded(student, points, to_grade, time.monotonic() - start)
-
-
-def grade(
-    root: Path, assignment: Assignment, students: Sequence[Student], *, workers: int = 2
-) -> list[Graded]:
-    """Grades everybody in `workers` processes; the result has the order of `students`."""
-    with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_start_worker, initargs=(root,)
-    ) as pool:
-        futures = {
-            student.name: pool.submit(
-                _grade, assignment.name, student.name, student.seconds_per_cell
-            )
-            for student in sorted(students, key=lambda s: s.seconds_per_cell is None)
-        }
-        return [futures[student.name].result() for student in students]
-
-
 def mismatches(assignment: Assignment, student: Student, graded: Graded) -> list[str]:
     """Test cells whose recorded points are not those of the tables."""
     if graded.failure:
@@ -429,7 +342,9 @@ def run(root: Path, class_file: Path) -> list[str]:
     start = time.monotonic()
     config = prepare(root, assignment, students)
     print(f"{len(students)} submissions of {assignment.name}, two at a time", flush=True)
-    results = grade(root, assignment, students)
+    limits = {student.name: student.seconds_per_cell for student in students}
+    graded = grade_with_nbgrader(root, assignment.name, limits)
+    results = [graded[student.name] for student in students]
     print("\n".join(table(assignment, students, results)))
     n_pages = mark_feedback(root / "build" / "grading" / "feedback")
     path = export(root, config)
