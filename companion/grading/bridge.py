@@ -120,7 +120,7 @@ def _exchange_text(path: Path) -> str | None:
 class SubmissionExporter(NotebookExporter):
     """Has a worker grade what was handed in, whatever it is, and gives the clean notebook.
 
-    This process opens no file of a student.  Where the notebook could not be read, or the grader
+    This process opens no notebook of a student.  Where the notebook could not be read, or the grader
     failed, the clean one holds no answers.
     """
 
@@ -136,7 +136,7 @@ class SubmissionExporter(NotebookExporter):
         destination = _folder(course, course.autograded_directory, names)
         if Path(filename).parent == destination:
             return super().from_filename(filename, resources=resources, **kwargs)
-        _keep_only(destination, EXCHANGE_FILES)
+        _keep_exchange_files(destination)
         source = _source(course, names["assignment"])
         rebuilt = _grading(course) / "rebuilt" / names["student"] / names["assignment"]
         result = self.grader.grade(
@@ -175,12 +175,12 @@ def _grading(course: CourseDirectory) -> Path:
     return Path(course.root) / "build" / "grading"
 
 
-def _keep_only(folder: Path, names: tuple[str, ...]) -> None:
-    """Deletes everything else in a folder that nbgrader wrote."""
+def _keep_exchange_files(folder: Path) -> None:
+    """Deletes everything else in a folder that nbgrader filled."""
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
-        elif path.name not in names:
+        elif path.name not in EXCHANGE_FILES or _exchange_text(path) is None:
             path.unlink()
 
 
@@ -470,7 +470,7 @@ class FeedbackExporter(HTMLExporter):
 
         notebook, resources = Exporter.from_notebook_node(self, nb, resources, **kwargs)
         course, names = self.parent.coursedir, resources["nbgrader"]
-        _keep_only(_folder(course, course.feedback_directory, names), EXCHANGE_FILES)
+        _keep_exchange_files(_folder(course, course.feedback_directory, names))
         path = _grading(course) / "results" / names["assignment"] / f"{names['student']}.json"
         if not path.is_file():
             raise NbGraderException(
