@@ -3,8 +3,8 @@
 `nbgrader_config.py` puts these in the place of what executes and scores in nbgrader.  Its command
 line, formgrader, gradebook, late penalties, feedback and exporters stay as they are.
 
-A submission becomes the notebook of `solutions/` with the student's answers
-(`SubmissionExporter`), a worker grades what was handed in (`GradeOutside`), and the verified
+A worker grades what was handed in and makes of it the notebook of `solutions/` with the student's
+answers (`SubmissionExporter`), the verdicts are shown in it (`GradeOutside`), and the verified
 points go to the gradebook (`SaveVerified`).  `GradebookWriter` does the same for results that the
 class runner has already.
 """
@@ -12,6 +12,7 @@ class runner has already.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import logging
 import os
@@ -30,7 +31,7 @@ from alembic.script import ScriptDirectory
 from nbconvert.exporters import HTMLExporter, NotebookExporter
 from nbconvert.exporters.exporter import Exporter
 from nbconvert.filters import markdown2html
-from nbgrader.api import Gradebook, MissingEntry, SubmittedNotebook
+from nbgrader.api import Gradebook, InvalidEntry, MissingEntry, SubmittedNotebook
 from nbgrader.converters import Autograde
 from nbgrader.converters.base import BaseConverter, NbGraderException
 from nbgrader.coursedir import CourseDirectory
@@ -44,7 +45,6 @@ from companion.grading import results, sandbox
 from companion.grading.client import WorkerClient
 from companion.grading.rebuild import read_source, rebuild, rebuilt_notebook
 from companion.grading.results import CellResult, Result
-from companion.grading.submission import Malformed, find_notebook, read_notebook
 from companion.workspace import CourseError
 
 # What nbgrader's exchange adds to a notebook, and needs again to hand feedback back.
@@ -54,7 +54,7 @@ CHECK = "nbgrader.preprocessors.CheckCellMetadata"
 
 log = logging.getLogger(__name__)
 
-# Results that the class runner has, by (assignment, student), on their way to GradeOutside.
+# Results by (assignment, student), on their way to GradeOutside.
 _known: dict[tuple[str, str], Result] = {}
 _clients: dict[str, WorkerClient] = {}
 
@@ -118,14 +118,16 @@ def _exchange_text(path: Path) -> str | None:
 
 
 class SubmissionExporter(NotebookExporter):
-    """Reads what was handed in, whatever it is, and gives the clean notebook.
+    """Has a worker grade what was handed in, whatever it is, and gives the clean notebook.
 
-    One that cannot be read gives the notebook as handed out; the worker says why.
+    This process opens no notebook of a student.  Where the notebook could not be read, or the grader
+    failed, the clean one holds no answers.
     """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        GradeOutside(parent=self).chosen_tier()  # refuses before anything is graded
+        self.grader = GradeOutside(parent=self)
+        self.grader.chosen_tier()  # refuses before anything is graded
 
     def from_filename(
         self, filename: str, resources: dict[str, Any] | None = None, **kwargs: Any
@@ -134,15 +136,30 @@ class SubmissionExporter(NotebookExporter):
         destination = _folder(course, course.autograded_directory, names)
         if Path(filename).parent == destination:
             return super().from_filename(filename, resources=resources, **kwargs)
-        _keep_only(destination, EXCHANGE_FILES)
+        _keep_exchange_files(destination)
         source = _source(course, names["assignment"])
-        try:
-            path, _ = find_notebook(Path(filename).parent, names["assignment"])
-            submission = read_notebook(path)
-        except Malformed:
-            submission = {"cells": []}
-        plan = rebuild(names["assignment"], read_source(source), submission)
-        return self.from_notebook_node(rebuilt_notebook(source, plan), resources, **kwargs)
+        rebuilt = _grading(course) / "rebuilt" / names["student"] / names["assignment"]
+        result = self.grader.grade(
+            {
+                "assignment": names["assignment"],
+                "student": names["student"],
+                "source": str(source),
+                "folder": os.path.abspath(os.path.dirname(filename)),
+                "rebuilt": str(rebuilt / source.name),
+            }
+        )
+        results.write(result, _grading(course) / "results")
+        _known[names["assignment"], names["student"]] = result
+        if result.status == results.OK:
+            notebook = nbformat.read(rebuilt / source.name, as_version=4)
+        else:
+            notebook = _unanswered(source)
+        return self.from_notebook_node(notebook, resources, **kwargs)
+
+
+def _unanswered(source: Path) -> Any:
+    plan = rebuild(source.stem, read_source(source), {"cells": []})
+    return rebuilt_notebook(source, plan)
 
 
 def _folder(course: CourseDirectory, step: str, names: dict[str, str]) -> Path:
@@ -158,12 +175,12 @@ def _grading(course: CourseDirectory) -> Path:
     return Path(course.root) / "build" / "grading"
 
 
-def _keep_only(folder: Path, names: tuple[str, ...]) -> None:
-    """Deletes everything else in a folder that nbgrader wrote."""
+def _keep_exchange_files(folder: Path) -> None:
+    """Deletes everything else in a folder that nbgrader filled."""
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
-        elif path.name not in names:
+        elif path.name not in EXCHANGE_FILES or _exchange_text(path) is None:
             path.unlink()
 
 
@@ -171,7 +188,7 @@ def _keep_only(folder: Path, names: tuple[str, ...]) -> None:
 
 
 class GradeOutside(NbGraderPreprocessor):
-    """Has a worker grade the submission, and shows what it found under each test cell."""
+    """Knows the sandbox and the worker, and shows under each test cell what was found."""
 
     tier = Unicode(help="sandbox; empty for the best that this machine offers").tag(config=True)
     allow_unsafe = Bool(
@@ -198,11 +215,17 @@ class GradeOutside(NbGraderPreprocessor):
         self.log.error(message)
         raise NbGraderException(message)
 
+    def grade(self, job: dict[str, Any]) -> Result:
+        """Asks a worker, which stays for the next submission."""
+        tier = self.chosen_tier()
+        if tier not in _clients:
+            _clients[tier] = WorkerClient(0, tier)
+            atexit.register(_clients[tier].close)
+        return _clients[tier].ask(job)
+
     def preprocess(self, nb: Any, resources: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         names = resources["nbgrader"]
-        result = _known.pop((names["assignment"], names["student"]), None)
-        if result is None:
-            result = self._graded(names["assignment"], names["student"])
+        result = _known.pop((names["assignment"], names["student"]))
         resources["verified"] = result
         verdicts = {cell.grade_id: cell for cell in result.cells}
         remarks = "".join(f"\n{note}" for note in result.notes)
@@ -214,23 +237,6 @@ class GradeOutside(NbGraderPreprocessor):
                 cell.outputs = [nbformat.from_dict(output)]
                 remarks = ""
         return nb, resources
-
-    def _graded(self, assignment: str, student: str) -> Result:
-        course, tier = self.parent.parent.coursedir, self.chosen_tier()
-        if tier not in _clients:
-            _clients[tier] = WorkerClient(0, tier)
-            atexit.register(_clients[tier].close)
-        folder = course.format_path(course.submitted_directory, student, assignment)
-        result = _clients[tier].ask(
-            {
-                "assignment": assignment,
-                "student": student,
-                "source": str(_source(course, assignment)),
-                "folder": os.path.abspath(folder),
-            }
-        )
-        results.write(result, _grading(course) / "results")
-        return result
 
 
 def _shown(cell: CellResult) -> str:
@@ -339,7 +345,8 @@ class GradebookWriter:
         self._assignments: set[str] = set()
         # An engine keeps the SQL that it compiled; nbgrader makes a new one at every step.
         self._engine = functools.cache(sqlalchemy.create_engine)
-        _check_version(self.course.db_url)
+        with _in_one_line():
+            _check_version(self.course.db_url)
 
     def __enter__(self) -> GradebookWriter:
         return self
@@ -351,8 +358,12 @@ class GradebookWriter:
         """Enters a result, and the notebook `rebuilt` as the student's in `autograded/`.
 
         Where the notebook could not be read, or the grader failed, `rebuilt` need not exist.
-        Raises CourseError where the assignment is not in the gradebook.
+        Raises CourseError where the assignment is not in the gradebook, or it cannot be written.
         """
+        with _in_one_line():
+            self._record(result, rebuilt)
+
+    def _record(self, result: Result, rebuilt: Path) -> None:
         self._require(result.assignment)
         folder = self.staging / result.student / result.assignment
         shutil.rmtree(folder, ignore_errors=True)
@@ -361,9 +372,7 @@ class GradebookWriter:
         if result.status == results.OK:
             shutil.copyfile(rebuilt, clean)
         else:
-            source = _source(self.course, result.assignment)
-            plan = rebuild(result.assignment, read_source(source), {"cells": []})
-            nbformat.write(rebuilt_notebook(source, plan), clean)
+            nbformat.write(_unanswered(_source(self.course, result.assignment)), clean)
         handed_in = self.root / self.submitted / result.student / result.assignment
         for name in EXCHANGE_FILES:
             text = _exchange_text(handed_in / name)
@@ -417,17 +426,29 @@ class _Recorder(Autograde):
             raise
 
 
-def _check_version(url: str) -> None:
-    engine = sqlalchemy.create_engine(url)
-    with engine.connect() as connection:
-        if not sqlalchemy.inspect(connection).has_table("alembic_version"):
-            return  # an empty one, which nbgrader fills
-        found = connection.scalar(sqlalchemy.text("SELECT version_num FROM alembic_version"))
-    engine.dispose()
-    if found != _database_version():
+@contextlib.contextmanager
+def _in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except (sqlalchemy.exc.OperationalError, InvalidEntry) as error:
+        what = str(error).splitlines()[0]
         raise CourseError(
-            f"the gradebook is of another version of nbgrader ({found}, here "
-            f"{_database_version()}); copy it, then run: nbgrader db upgrade"
+            f"the gradebook cannot be used ({what}). Usual reason: another program holds it, "
+            "or the disk is full. Results that are written already stay; grade again."
+        ) from error
+
+
+def _check_version(url: str) -> None:
+    engine, here = sqlalchemy.create_engine(url), _database_version()
+    with engine.connect() as connection:
+        is_empty = not sqlalchemy.inspect(connection).has_table("alembic_version")
+        query = sqlalchemy.text("SELECT version_num FROM alembic_version")
+        found = here if is_empty else connection.scalar(query)  # nbgrader fills an empty one
+    engine.dispose()
+    if found != here:
+        raise CourseError(
+            f"the gradebook is of another version of nbgrader ({found}, here {here}); "
+            "copy it, then run: nbgrader db upgrade"
         )
 
 
@@ -449,7 +470,7 @@ class FeedbackExporter(HTMLExporter):
 
         notebook, resources = Exporter.from_notebook_node(self, nb, resources, **kwargs)
         course, names = self.parent.coursedir, resources["nbgrader"]
-        _keep_only(_folder(course, course.feedback_directory, names), EXCHANGE_FILES)
+        _keep_exchange_files(_folder(course, course.feedback_directory, names))
         path = _grading(course) / "results" / names["assignment"] / f"{names['student']}.json"
         if not path.is_file():
             raise NbGraderException(

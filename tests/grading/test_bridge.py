@@ -121,7 +121,11 @@ class Judge:
             submission = read_notebook(find_notebook(Path(job["folder"]), NAME)[0])
         except Malformed as error:
             return failed(Job(**job), "landlock", results.MALFORMED, str(error))
-        return judged(self.course, job["student"], submission, **self.changes)[0]
+        result, plan = judged(self.course, job["student"], submission, **self.changes)
+        rebuilt = Path(job["rebuilt"])
+        rebuilt.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(rebuilt_notebook(source(self.course), plan), rebuilt)
+        return result
 
 
 @pytest.fixture
@@ -287,6 +291,18 @@ def test_a_gradebook_of_another_version_is_left_alone(course):
     assert "\n" not in str(caught.value) and database.read_bytes() == before
 
 
+@pytest.mark.parametrize("lock", ["IMMEDIATE", "EXCLUSIVE"])  # no writing; no reading either
+def test_a_gradebook_that_is_held_by_another_program_is_one_line(course, record, lock):
+    config = course / "nbgrader_config.py"
+    config.write_text(config.read_text().replace("timeout=60", "timeout=0.1"))
+    record("ada")
+    with sqlite3.connect(course / "build" / "grading" / "gradebook.db") as connection:
+        connection.execute(f"BEGIN {lock}")
+        with pytest.raises(CourseError, match="database is locked") as caught:
+            record("ben")
+    assert "\n" not in str(caught.value)
+
+
 # --- nbgrader autograde and the formgrader's button
 
 
@@ -310,6 +326,7 @@ def test_autograde_asks_the_worker_and_ignores_what_a_notebook_claims(course, ju
     }
 
 
+@pytest.mark.filterwarnings("ignore::nbformat.warnings.DuplicateCellId")  # made so on purpose
 def test_a_hostile_folder_delivers_nothing_and_does_not_stop_the_class(course, judge, tmp_path):
     grading = course / "build" / "grading"
     linked = hand_in(course, "a_linked", solved(course), timestamp="yesterday")
