@@ -18,7 +18,7 @@ from tools.release import course_config, generate
 from tools.stock import grade_one, nbgrader_processes
 from tools.variants import job_for, preload
 
-ASSIGNMENT, TASKS = "02_architecture", ("circular_convolution", "gated_states")
+ASSIGNMENT, TASKS = "02_architecture", ("stack_geometry", "gated_states")
 N_MUTANTS = 10  # of each task
 
 
