@@ -120,8 +120,8 @@ def _exchange_text(path: Path) -> str | None:
 class SubmissionExporter(NotebookExporter):
     """Has a worker grade what was handed in, whatever it is, and gives the clean notebook.
 
-    This process opens no notebook of a student.  Where the notebook could not be read, or the grader
-    failed, the clean one holds no answers.
+    This process opens no notebook of a student.  Where one could not be read, or the grader failed,
+    the clean one holds no answers.
     """
 
     def __init__(self, **kwargs: Any) -> None:
