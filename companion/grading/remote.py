@@ -193,7 +193,7 @@ def _holds_handle(value: Any) -> bool:
 def remade(header: dict[str, Any]) -> BaseException:
     """The exception that a reply describes, as one of ours.
 
-    It keeps type name, base types and message.  `where` is the student's line.
+    It keeps type name, base types and message.  `where` is the student's line, `is_remote` True.
     """
     name, message = str(header.get("type"))[:80], str(header.get("message"))[:TEXT_LIMIT]
     bases = [str(base)[:80] for base in list(header.get("bases") or ())[:10]]
@@ -205,7 +205,7 @@ def remade(header: dict[str, Any]) -> BaseException:
         error = CheckFailed(category, details, hint)
     else:
         error = _class_of(name, bases)(message)
-    error.where = _place(header.get("where"))
+    error.where, error.is_remote = _place(header.get("where")), True
     return error
 
 

@@ -214,9 +214,12 @@ class Encoder:
                     f"a tensor of dtype {dtype}, layout {plain.layout} and device {plain.device} "
                     "does not cross; dense tensors of numbers do."
                 )
-            flat = plain.cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
+            laid = plain.cpu().resolve_conj().resolve_neg().clone()  # keeps the order of dimensions
+            order = sorted(range(laid.ndim), key=lambda dim: (-laid.stride(dim), -laid.shape[dim]))
+            flat = laid.permute(order).reshape(-1)
             data = flat.view(torch.uint8).numpy().tobytes()
-        return ["tensor", dtype, list(plain.shape), value.requires_grad, self._buffer(data)]
+        n_bytes = self._buffer(data)
+        return ["tensor", dtype, list(plain.shape), value.requires_grad, n_bytes, order]
 
     def _array(self, value: np.ndarray | np.generic) -> Any:
         plain = np.array(value, subok=False, order="C")
@@ -268,13 +271,19 @@ class Decoder:
         self.place += n_bytes
         return bytearray(self.body[self.place - n_bytes : self.place])
 
-    def _tensor(self, _: int, dtype: str, shape: list[int], wants: bool, n_bytes: int) -> Any:
+    def _tensor(
+        self, _: int, dtype: str, shape: list[int], wants: bool, n_bytes: int, order: list[int]
+    ) -> Any:
+        """`order` names the dimensions from the slowest in memory to the fastest."""
         kind = TORCH_TYPES[dtype]
         data = self.buffer(n_bytes)
         if math.prod(_sizes(shape)) * kind.itemsize != n_bytes:
             raise ValueError("shape and bytes differ")
+        if len(order) != len(shape) or sorted(order) != list(range(len(shape))):
+            raise ValueError("no order of dimensions")
         flat = torch.frombuffer(data, dtype=kind) if data else torch.empty(0, dtype=kind)
-        tensor = flat.reshape(shape)
+        laid = flat.reshape([shape[dim] for dim in order])
+        tensor = laid.permute([order.index(dim) for dim in range(len(shape))])
         return tensor.requires_grad_() if wants is True and tensor.is_floating_point() else tensor
 
     def _array(self, _: int, dtype: str, shape: list[int], n_bytes: int) -> np.ndarray:
