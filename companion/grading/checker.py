@@ -40,13 +40,14 @@ ENDED = {
 }
 CATEGORIES = ("shape", "dtype", "value", "gradient", "error", "forbidden", "type")
 LOSSES_PER_QUESTION = 2  # then the tests that remain share the verdict of the last one
+MOST_WAITS = 6.0  # wall-clock seconds for one of processor time
 GRACE_SECONDS = 5.0
 START_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Wall-clock seconds.  `test` holds limits of single test cells, by grade id."""
+    """Seconds, of processor time where the machine is busy.  `test` has those of single tests."""
 
     cell_seconds: float = 30.0
     test_seconds: float = 60.0
@@ -75,6 +76,11 @@ class Runtime:
             raise Lost(results.INFRASTRUCTURE, f"no session was opened: {reply}")
         return Channel(data), control, reply["pid"]
 
+    def used(self, pid: int) -> float:
+        """Seconds of processor time that a session has used so far."""
+        self.requests.send(json.dumps({"do": "used", "pid": pid}).encode())
+        return json.loads(self.requests.recv(65536))["used"]
+
     def kill(self, pid: int) -> str:
         """Ends every session; returns why this one had ended before, "" where it had not."""
         self.requests.send(json.dumps({"do": "kill", "pid": pid}).encode())
@@ -97,6 +103,7 @@ class Checker:
         self.before: list[Cell] = []  # cells whose effects later questions build on
         self.commits: list[Cell] = []  # cells of this question that did not end the process
         self.survivors: list[Cell] = []  # the same of the last run that ended it
+        self.used = 0.0, time.monotonic()  # processor time of the session, and when it was read
         self.can_fork = True
         self.in_snapshot = False
         self.notes: list[str] = []
@@ -179,6 +186,7 @@ class Checker:
                 "A cell starts threads that stay, so each question was graded in a run of its own."
             )
             self._close()
+        self.used = self.runtime.used(self.session[2]), time.monotonic()
         self.remote = Remote(channel, self.names, self.namespace)
         self.remote.process = time.monotonic_ns()
         self.in_snapshot = True
@@ -252,7 +260,9 @@ class Checker:
     def _listening(self, seconds: float, what: str) -> Iterator[None]:
         """Gives the other side so long, and turns every way of losing it into Lost."""
         channel, _, pid = self.session
-        channel.deadline = time.monotonic() + seconds
+        start = time.monotonic()
+        channel.deadline = start + seconds
+        channel.more_time = lambda: self._more_time(pid, start, seconds)
         try:
             yield
         except Late:
@@ -270,6 +280,19 @@ class Checker:
             if why == "memory":
                 raise Lost(results.MEMORY, "the memory of this submission was used up") from None
             raise Lost(results.CRASH, "the process ended by itself") from None
+
+    def _more_time(self, pid: int, start: float, seconds: float) -> float:
+        """Limits are processor time where the machine is busy with something else.
+
+        A process that computes goes on until it has used its seconds, or `MOST_WAITS` times as
+        many have passed; one that sleeps does not.
+        """
+        used_before, since = self.used
+        waited = time.monotonic() - start
+        used = max(0.0, self.runtime.used(pid) - used_before - (start - since))
+        if used < waited / 20 or waited > MOST_WAITS * seconds:
+            return 0.0
+        return seconds - used
 
     @staticmethod
     def _ended(status: int) -> Lost:
@@ -345,13 +368,13 @@ class Checker:
         checks.use_elsewhere(self.remote)
         self.remote.forbidden.clear()
         seconds = self.limits.of(test.name)
-        signal.signal(signal.SIGALRM, _too_long)
-        signal.setitimer(signal.ITIMER_REAL, seconds + GRACE_SECONDS)
+        signal.signal(signal.SIGPROF, _too_long)
+        signal.setitimer(signal.ITIMER_PROF, seconds + GRACE_SECONDS)  # processor time of this side
         try:
             with self._listening(seconds, "the test"), _quiet() as printed:
                 value, error = _run(test, self.namespace, self.seed)
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
             checks.use_elsewhere(None)
         for name in sorted(self.remote.restored):
             note = f"{name} had been replaced, and was put back before the tests."

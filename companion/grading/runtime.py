@@ -4,8 +4,8 @@
 
 It never runs student code and knows no test.  Requests come as JSON over the inherited
 SOCK_SEQPACKET socket number SOCKET: "open" (with the session's two sockets attached), "kill",
-"sync".  With `--spawn` nothing is imported before a fork: slower, for machines where importing
-torch leaves a thread behind, after which a fork could hang.
+"used" (processor time), "sync".  With `--spawn` nothing is imported before a fork: slower, for
+machines where importing torch leaves a thread behind, after which a fork could hang.
 """
 
 from __future__ import annotations
@@ -107,6 +107,8 @@ class Parent:
                 for pid in list(self.sessions):
                     self._kill(pid, "")
                 return {"killed": True, "why": self.ended.pop(request["pid"], "")}
+            case "used":
+                return {"used": sandbox.cpu_used(request["pid"])}
         return {"sync": request["token"]}
 
     def _open(self, policy: Policy, fds: list[int]) -> dict[str, Any]:

@@ -564,6 +564,16 @@ def memory_used(root: int | None = None, *, exact: bool = False) -> int:
     return total
 
 
+def cpu_used(pid: int) -> float:
+    """Seconds of processor time of a process and all that it started, ended ones included."""
+    ticks = 0
+    for process in (pid, *_descendants(pid)):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            fields = _read(f"/proc/{process}/stat").rpartition(b")")[2].split()
+            ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def _anonymous(memory: dict[str, int]) -> int:
     return memory.get("RssAnon", 0) + memory.get("VmSwap", 0)
 

@@ -66,6 +66,7 @@ class Channel:
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
         self.deadline: float | None = None  # by time.monotonic()
+        self.more_time: Callable[[], float] = lambda: 0.0  # seconds to add when it has passed
 
     def send(self, header: dict[str, Any], buffers: Iterable[bytes] = ()) -> None:
         text = json.dumps(header).encode()
@@ -100,9 +101,16 @@ class Channel:
         data = bytearray(n_bytes)
         view, have = memoryview(data), 0
         while have < n_bytes:
-            self._set_timeout()
-            with _told_apart():
-                got = self.connection.recv_into(view[have:])
+            try:
+                self._set_timeout()
+                with _told_apart():
+                    got = self.connection.recv_into(view[have:])
+            except Late:
+                more = self.more_time()
+                if more <= 0:
+                    raise
+                self.deadline = time.monotonic() + more
+                continue
             if not got:
                 raise Gone("the other side has gone")
             have += got

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import sys
+import time
+import types
 
 import pytest
 import torch
@@ -11,7 +13,7 @@ from notebooks import cell, hidden, notebook, solution, write
 
 from companion import checks
 from companion.grading import results, sandbox
-from companion.grading.checker import Runtime
+from companion.grading.checker import Checker, Runtime
 from companion.grading.worker import Job, Worker, graded
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is Linux only")
@@ -180,6 +182,7 @@ def test_a_stub_is_not_attempted(grade):
         ("import ctypes\ndef double(x):\n    ctypes.string_at(0)", results.CRASH, "SIGSEGV"),
         ("while True:\n    pass", results.TIMEOUT, "a cell was still running after 2 s"),
         ("def double(x):\n    while True:\n        pass", results.TIMEOUT, "after 2 s"),
+        ("import time\ndef double(x):\n    time.sleep(99)", results.TIMEOUT, "after 2 s"),
         ("def double(x):\n    return torch.ones(10**10)", results.MEMORY, "too much memory"),
         ("def double(x):\n    return [0] * 10**10", results.MEMORY, "too much memory"),
         (GARBAGE, results.TAMPERED, "the process sent"),
@@ -192,6 +195,25 @@ def test_what_ends_the_process_costs_its_own_question(grade, answer, status, say
     assert {found["test_double"], found["hidden_double"]} == {status}
     assert says in by_name(result)["test_double"].message
     assert "test_layer" not in found and "test_kept" not in found and "test_rules" not in found
+
+
+@pytest.mark.parametrize(
+    ("waited", "used", "more"),
+    [
+        (10.0, 9.9, 0.1),  # alone on its processor
+        (10.0, 4.0, 6.0),  # it had 4 of its 10 seconds
+        (10.0, 0.1, 0.0),  # it sleeps
+        (10.0, 12.0, -2.0),
+        (61.0, 9.0, 0.0),  # long enough, whatever it does
+    ],
+)
+def test_limits_are_processor_time_on_a_busy_machine(monkeypatch, waited, used, more):
+    now = 1000.0
+    checker = object.__new__(Checker)
+    checker.used = 5.0, now - waited - 3.0  # read three seconds before this test began
+    checker.runtime = types.SimpleNamespace(used=lambda pid: 5.0 + 3.0 + used)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    assert checker._more_time(1, now - waited, 10.0) == pytest.approx(more)
 
 
 def test_an_answer_that_is_lost_leaves_the_set_up(grade):
