@@ -83,10 +83,18 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--students", metavar="A,B", help="these students alone")
     command.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1), metavar="N",
                          help="processes that grade at the same time")  # fmt: skip
-    command.add_argument("--seed", type=int, default=0, metavar="S",
-                         help="random numbers of the students' code and of the hidden tests")
-    command.add_argument("--require-tier", metavar="TIER",
-                         help="bubblewrap, namespace, landlock or none: refuse a weaker sandbox")
+    command.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="S",
+        help="random numbers of the students' code and of the hidden tests",
+    )
+    command.add_argument(
+        "--require-tier",
+        metavar="TIER",
+        help="bubblewrap, namespace, landlock or none: refuse a weaker sandbox",
+    )
     return parser
 
 

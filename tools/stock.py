@@ -16,6 +16,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from nbformat.warnings import MissingIDFieldWarning
+from nbgrader.api import Gradebook
 from sqlalchemy.exc import SAWarning
 
 from tools._assignment import ROOT
@@ -67,6 +68,12 @@ def _start_worker(root: Path) -> None:
     warnings.filterwarnings("ignore", category=MissingIDFieldWarning)
     global _config
     _config = course_config(root)
+    # The course's settings put its own grader in nbgrader's place.
+    for trait in ("pre_convert_hook", "exporter_class", "sanitize_preprocessors",
+                  "autograde_preprocessors"):  # fmt: skip
+        _config.Autograde.pop(trait, None)
+    for trait in ("exporter_class", "preprocessors"):
+        _config.GenerateFeedback.pop(trait, None)
     # nbclient's own argument, and no line about TCP for every kernel.
     _config.Execute.extra_arguments = [
         "--HistoryManager.hist_file=:memory:",
@@ -78,7 +85,6 @@ def grade_one(
     assignment: str, student: str, *, seconds_per_cell: int | None = None, feedback: bool = True
 ) -> Graded:
     """Autograde, and feedback unless told otherwise, of one student; in one of the processes."""
-    from nbgrader.api import Gradebook
     from nbgrader.converters import Autograde, GenerateFeedback
     from nbgrader.coursedir import CourseDirectory
     from nbgrader.utils import capture_log
@@ -105,7 +111,12 @@ def grade_one(
         # A kernel that died is no grade: once more, with twice the time.
         config.Execute.timeout *= 2
     with Gradebook(course.db_url, course.course_id) as gradebook:
-        (notebook,) = gradebook.find_submission(assignment, student).notebooks
-        points = {grade.name: grade.auto_score for grade in notebook.grades}
-        to_grade = tuple(grade.name for grade in notebook.grades if grade.needs_manual_grade)
-    return Graded(student, points, to_grade, time.monotonic() - start)
+        return recorded(gradebook, assignment, student, time.monotonic() - start)
+
+
+def recorded(gradebook: Gradebook, assignment: str, student: str, seconds: float) -> Graded:
+    """What the gradebook holds of one submission."""
+    (notebook,) = gradebook.find_submission(assignment, student).notebooks
+    points = {grade.name: grade.auto_score for grade in notebook.grades}
+    to_grade = tuple(grade.name for grade in notebook.grades if grade.needs_manual_grade)
+    return Graded(student, points, to_grade, seconds)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import functools
+import inspect
 import io
 import json
 import os
@@ -25,6 +26,7 @@ from typing import Any
 from companion import checks
 from companion.checks import CheckFailed, NotAttempted
 from companion.grading import results
+from companion.grading.names import parsed
 from companion.grading.rebuild import Cell, Plan, Question
 from companion.grading.remote import Lost, ProcessEnded, Remote, remade, status_of
 from companion.grading.reseed import reseeded
@@ -36,6 +38,7 @@ ENDED = {
     signal.SIGXCPU: (results.TIMEOUT, "the processor time of this submission was used up"),
     signal.SIGKILL: (results.CRASH, "the process was killed"),
 }
+CATEGORIES = ("shape", "dtype", "value", "gradient", "error", "forbidden", "type")
 LOSSES_PER_QUESTION = 2  # then the tests that remain share the verdict of the last one
 GRACE_SECONDS = 5.0
 START_SECONDS = 60.0
@@ -88,6 +91,7 @@ class Checker:
         self.plan, self.names, self.runtime = plan, names, runtime
         self.limits, self.seed, self.stops_at_wrong = limits, seed, stops_at_wrong
         self.namespace = self._trusted_namespace()
+        self.own_words = own_words((*plan.setup, *plan.tests))
         self.session: tuple[Channel, socket.socket, int] | None = None
         self.remote: Remote | None = None
         self.before: list[Cell] = []  # cells whose effects later questions build on
@@ -353,10 +357,31 @@ class Checker:
             note = f"{name} had been replaced, and was put back before the tests."
             if note not in self.notes:
                 self.notes.append(note)
+        if is_hidden(test) and getattr(error, "is_remote", False):
+            error = self._without_inputs(error)
         outcome = _judged(question, test, value, error, printed.getvalue())
         if outcome.status != results.OK:
             outcome = self._explained(outcome, question)
         return replace(outcome, seconds=time.monotonic() - start)
+
+    def _without_inputs(self, error: Exception) -> Exception:
+        """What may be told of an exception that student code raised while it held hidden inputs.
+
+        A hint stays where it is a text of the author's, and a type where it is Python's own:
+        anything else could be the inputs in disguise.
+        """
+        if isinstance(error, NotAttempted | MemoryError):
+            return error
+        if isinstance(error, CheckFailed):
+            if error.hint not in self.own_words:
+                error.hint = ""
+            if error.category not in CATEGORIES:
+                error.category = "value"
+        elif type(error).__module__ != "builtins":
+            where, details = error.where, f"{type(error).__name__}: {error}"
+            error = RuntimeError(details)
+            error.where = where
+        return error
 
     def _explained(self, outcome: CellResult, question: Question) -> CellResult:
         """Adds that the answer's own cell stopped early, which explains most failures after it."""
@@ -365,6 +390,8 @@ class Checker:
             return outcome
         raised = remade(error)
         said = f"Your cell stopped with {type(raised).__name__}: {raised}"
+        if outcome.details.startswith("the notebook defines no"):  # because the cell stopped
+            outcome = replace(outcome, message="", hint="")
         if isinstance(raised, NotAttempted):
             return replace(outcome, status=results.NOT_ATTEMPTED, message=NotAttempted.message)
         return replace(
@@ -393,6 +420,18 @@ def _quiet() -> Iterator[io.StringIO]:
         yield printed
 
 
+@functools.lru_cache(maxsize=8)
+def own_words(cells: tuple[Cell, ...]) -> frozenset[str]:
+    """Every text that stands in these cells or in `companion.checks`."""
+    sources = [inspect.getsource(checks), *(cell.source for cell in cells)]
+    return frozenset(
+        node.value
+        for source in sources
+        for node in ast.walk(parsed(source))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+
+
 @functools.lru_cache(maxsize=1024)
 def compiled(cell: Cell, seed: int) -> tuple[types.CodeType, types.CodeType | None]:
     """Code of a trusted cell: its statements, and its last expression, which a notebook shows.
@@ -400,7 +439,7 @@ def compiled(cell: Cell, seed: int) -> tuple[types.CodeType, types.CodeType | No
     With a seed other than 0, hidden tests get other random numbers.
     """
     filename = f"<{cell.name}>"
-    tree = reseeded(ast.parse(cell.source, filename), seed if _is_hidden(cell) else 0)
+    tree = reseeded(ast.parse(cell.source, filename), seed if is_hidden(cell) else 0)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     shown = None if last is None else compile(ast.Expression(last.value), filename, "eval")
     return compile(tree, filename, "exec"), shown
@@ -413,7 +452,8 @@ def _execute(cell: Cell, namespace: dict[str, Any], seed: int) -> Any:
     return None if shown is None else eval(shown, namespace)
 
 
-def _is_hidden(cell: Cell) -> bool:
+def is_hidden(cell: Cell) -> bool:
+    """Whether students have not seen this test cell, in whole or in part."""
     return "BEGIN HIDDEN TESTS" in cell.source
 
 
@@ -451,7 +491,7 @@ def _passed(question: Question, test: Cell, value: Any, printed: str) -> CellRes
     """Full points, or those that the last line of the cell says, as nbgrader reads them."""
     points = test.points
     if isinstance(value, int | float) and not isinstance(value, bool):
-        if value > points:  # where nbgrader gives up
+        if not value <= points:  # more, or nan: where nbgrader gives up
             details = f"the test cell gave {value:g} of {points:g} points"
             return _result(question, test, results.ERROR, category="error", details=details)
         if value >= 0:
@@ -468,7 +508,7 @@ def _passed(question: Question, test: Cell, value: Any, printed: str) -> CellRes
 def _result(question: Question, test: Cell, status: str, **more: Any) -> CellResult:
     result = CellResult(
         test.name, status, more.pop("points", 0.0), test.points, question=question.name,
-        is_hidden=_is_hidden(test), **more,
+        is_hidden=is_hidden(test), **more,
     )  # fmt: skip
     return result if result.message else replace(result, message=_message(result))
 

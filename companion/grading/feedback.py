@@ -26,7 +26,7 @@ MAX_MESSAGE = 2_000  # characters
 MAX_ANSWER = 20_000
 MAX_NOTES = 30
 CONTEXT_LINES, LINE_WIDTH = 2, 200  # before and after the marked line; characters of each
-MIN_LINE, MIN_TEXT, MIN_NAME, MIN_NUMBER = 16, 16, 8, 5  # characters of a canary
+MIN_LINE, MIN_TEXT, MIN_NAME, MIN_DIGITS = 24, 16, 8, 5  # length of a canary
 
 WORDS = {
     results.OK: "Passed",
@@ -636,7 +636,7 @@ def canaries(source: dict[str, Any]) -> set[str]:
 
 def leaks(text: str, source: dict[str, Any], *, own: str = "") -> list[str]:
     """Canaries that a page holds, in HTML or Markdown; `own` is the student's text."""
-    page = _readable(text)
+    page, own = _readable(text), _squeezed(own)
     return sorted(c for c in canaries(source) if _holds(page, c) and not _holds(own, c))
 
 
@@ -645,7 +645,7 @@ def check(text: str, source: dict[str, Any], *, own: str = "") -> None:
 
     What the student wrote too, in `own`, is none: a line of code may be the same by chance.
     """
-    page = _readable(text)
+    page, own = _readable(text), _squeezed(own)
     for question, found in _canaries(source).items():
         if any(_holds(page, canary) and not _holds(own, canary) for canary in found):
             raise ValueError(
@@ -697,25 +697,41 @@ def _candidates(hidden: str) -> Iterator[str]:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and len(node.name) >= MIN_NAME:
             yield node.name
         elif isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-            if len(str(node.value)) >= MIN_NUMBER and not isinstance(node.value, bool):
+            digits = re.sub(r"e.*|\D", "", str(node.value)).strip("0")
+            if len(digits) >= MIN_DIGITS:
                 yield str(node.value)
 
 
 def _hints(tree: ast.AST) -> list[str]:
-    """The strings that students see: `hint=…`, directly or by a name, and those of `partial`."""
+    """The strings that students see: `hint=…` and the reason of `partial`.
+
+    Where one is given by a name, also all that is assigned to the name or that a loop takes it
+    from.
+    """
     shown: list[ast.expr] = []
+    sources: list[tuple[ast.expr, ast.expr]] = []  # target and value
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             shown += [word.value for word in node.keywords if word.arg == "hint"]
             if isinstance(node.func, ast.Name) and node.func.id == "partial":
                 shown += node.args[1:]
-    names = {node.id for part in shown for node in ast.walk(part) if isinstance(node, ast.Name)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign | ast.AugAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if any(isinstance(target, ast.Name) and target.id in names for target in targets):
-                shown.append(node.value)
+        elif isinstance(node, ast.Assign):
+            sources += [(target, node.value) for target in node.targets]
+        elif isinstance(node, ast.AugAssign):
+            sources.append((node.target, node.value))
+        elif isinstance(node, ast.For):
+            sources.append((node.target, node.iter))
+    grows = True
+    while grows:
+        names = {name for part in shown for name in _names(part)}
+        new = [value for target, value in sources if _names(target) & names and value not in shown]
+        shown += new
+        grows = bool(new)
     return [_squeezed(text) for part in shown for text in _strings(part)]
+
+
+def _names(tree: ast.AST) -> set[str]:
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
 def _strings(tree: ast.AST) -> list[str]:

@@ -90,8 +90,6 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
         os.close(handle)
 
 
-# machine -> its name for seccomp, then the numbers of the calls in the order of _REFUSED, then
-# those of `clone` and `socket`.
 _REFUSED = (
     *("ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "open_by_handle_at"),
     *("unshare", "setns", "bpf", "perf_event_open", "userfaultfd", "io_uring_setup"),
@@ -99,53 +97,65 @@ _REFUSED = (
     # Memory that no process would show as its own.
     *("memfd_create", "memfd_secret", "shmget", "msgget", "semget", "mq_open"),
 )
+_BY_ARGUMENT = ("clone", "socket", "prctl", "prlimit64")
+# machine -> its name for seccomp, and the numbers of the calls in _REFUSED and _BY_ARGUMENT.
 _MACHINES = {
     "x86_64": (
         0xC000003E,
         (101, 310, 311, 438, 304, 272, 308, 321, 298, 323, 425, 248, 249, 250)
         + (319, 447, 29, 68, 64, 240),
-        (56, 41),
+        (56, 41, 157, 302),
     ),
     "aarch64": (
         0xC00000B7,
         (117, 270, 271, 438, 265, 97, 268, 280, 241, 282, 425, 217, 218, 219)
         + (279, 447, 194, 186, 190, 180),
-        (220, 198),
+        (220, 198, 167, 261),
     ),
 }
 _CLONE3 = 435
 _NEW_NAMESPACES = 0x7E020000
 _X32_CALLS = 0x40000000
-_AF_UNIX = 1
+_AF_UNIX, _PR_SET_PDEATHSIG, _OWN_PROCESS = 1, 1, 0
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _ERROR = 0x7FFF0000, 0x00050000
 _NUMBER, _MACHINE, _ARGUMENT = 0, 4, 16
+_Line = tuple[int, int, int, int]  # operation, lines to skip where true, where false, operand
+_DENY: _Line = (_RETURN, 0, 0, _ERROR | errno.EPERM)
+_PERMIT: _Line = (_RETURN, 0, 0, _ALLOW)
 
 
-def refuse_system_calls(*, unix_sockets: bool) -> bool:
-    """Make calls that graded code has no use for fail with EPERM; False on an unknown machine.
+def refuse_system_calls(*, unix_sockets: bool) -> None:
+    """Make system calls that graded code has no use for fail with EPERM.
 
-    Refused are sockets other than Unix ones (all where `unix_sockets` is false; `socketpair` and
-    sockets at hand go on working), new namespaces, debugging of other processes, keys, bpf, and
-    memory that the kernel would not account to a process.  Needs `no_new_privs`.
+    Refused are sockets other than Unix ones (those too where `unix_sockets` is false; `socketpair`
+    and sockets at hand go on working), new namespaces, debugging and limiting of other processes,
+    outliving a parent, keys, bpf, and memory that the kernel would not show as a process's own.
+    Needs `no_new_privs`.  Raises OSError on a machine whose calls are not known here.
     """
-    if platform.machine() not in _MACHINES:
-        return False
-    name, refused, (clone, socket) = _MACHINES[platform.machine()]
-    deny = (_RETURN, 0, 0, _ERROR | errno.EPERM)
-    allow = (_RETURN, 0, 0, _ALLOW)
-    # (operation, lines to skip where true, lines to skip where false, operand)
-    program = [(_LOAD, 0, 0, _MACHINE), (_EQUAL, 1, 0, name), deny, (_LOAD, 0, 0, _NUMBER)]
-    program += [(_AT_LEAST, 0, 1, _X32_CALLS), deny]
-    for number in refused:
-        program += [(_EQUAL, 0, 1, number), deny]
+    machine = platform.machine()
+    if machine not in _MACHINES:
+        raise OSError(errno.EOPNOTSUPP, f"no list of system calls for {machine}")
+    name, refused, (clone, socket, prctl, prlimit64) = _MACHINES[machine]
+    program = [(_LOAD, 0, 0, _MACHINE), (_EQUAL, 1, 0, name), _DENY, (_LOAD, 0, 0, _NUMBER)]
+    program += [(_AT_LEAST, 0, 1, _X32_CALLS), _DENY]
+    for number in refused if unix_sockets else (*refused, socket):
+        program += [(_EQUAL, 0, 1, number), _DENY]
     # The flags of clone3 lie in memory that a filter cannot read; libc then falls back to clone.
     program += [(_EQUAL, 0, 1, _CLONE3), (_RETURN, 0, 0, _ERROR | errno.ENOSYS)]
-    program += [(_EQUAL, 0, 4, clone), (_LOAD, 0, 0, _ARGUMENT)]
-    program += [(_ANY_BIT, 0, 1, _NEW_NAMESPACES), deny, allow]
-    program += [(_EQUAL, 0, 4, socket), (_LOAD, 0, 0, _ARGUMENT)]
-    program += [(_EQUAL, 0, 1, _AF_UNIX), allow if unix_sockets else deny, deny, allow]
+    program += _by_first_argument(clone, (_ANY_BIT, _NEW_NAMESPACES), then=_DENY, otherwise=_PERMIT)
+    program += _by_first_argument(socket, (_EQUAL, _AF_UNIX), then=_PERMIT, otherwise=_DENY)
+    program += _by_first_argument(prctl, (_EQUAL, _PR_SET_PDEATHSIG), then=_DENY, otherwise=_PERMIT)
+    program += _by_first_argument(prlimit64, (_EQUAL, _OWN_PROCESS), then=_PERMIT, otherwise=_DENY)
+    program += [_PERMIT]
     lines = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *line) for line in program))
     header = struct.pack("HP", len(program), ctypes.addressof(lines))
     call("prctl", 22, 2, header, 0, 0)
-    return True
+
+
+def _by_first_argument(
+    number: int, test: tuple[int, int], *, then: _Line, otherwise: _Line
+) -> list[_Line]:
+    operation, operand = test
+    lines = [(_EQUAL, 0, 4, number), (_LOAD, 0, 0, _ARGUMENT), (operation, 0, 1, operand)]
+    return [*lines, then, otherwise]

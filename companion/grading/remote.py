@@ -13,7 +13,7 @@ import torch
 
 from companion import checks
 from companion.checks import CheckFailed, Handle, NotAttempted
-from companion.grading.wire import Broken, Channel, Decoder, Encoder, WireError
+from companion.grading.wire import Broken, Channel, Decoder, Encoder, WireError, text
 
 LOCAL_VERBS = {
     "call": checks.call,
@@ -131,8 +131,8 @@ class Remote:
         return value
 
     def _note(self, header: dict[str, Any]) -> None:
-        self.restored.update(str(name)[:80] for name in list(header["restored"])[:20])
-        self.printed.append(str(header["printed"])[:TEXT_LIMIT])
+        self.restored.update(text(name, 80) for name in list(header["restored"])[:20])
+        self.printed.append(text(header["printed"], TEXT_LIMIT))
 
     def _call_back(self, header: dict[str, Any], body: memoryview) -> None:
         with _hostile():
@@ -162,7 +162,7 @@ class Remote:
     def _find(self, tag: str, number: int, name: str) -> Any:
         if tag != "handle":
             raise ValueError("a function of the test cell does not come back")
-        return Handle(There(number, self.process, name[:80]))
+        return Handle(There(number, self.process, text(name, 80)))
 
 
 def status_of(header: dict[str, Any]) -> int:
@@ -193,19 +193,19 @@ def _holds_handle(value: Any) -> bool:
 def remade(header: dict[str, Any]) -> BaseException:
     """The exception that a reply describes, as one of ours.
 
-    It keeps type name, base types and message.  `where` is the student's line.
+    It keeps type name, base types and message.  `where` is the student's line, `is_remote` True.
     """
-    name, message = str(header.get("type"))[:80], str(header.get("message"))[:TEXT_LIMIT]
-    bases = [str(base)[:80] for base in list(header.get("bases") or ())[:10]]
+    name, message = text(header.get("type"), 80), text(header.get("message"), TEXT_LIMIT)
+    bases = [text(base, 80) for base in list(header.get("bases") or ())[:10]]
     check = header.get("check")
     if "NotAttempted" in (name, *bases):
         error: BaseException = NotAttempted()
     elif isinstance(check, list) and len(check) == 3:
-        category, details, hint = (str(part)[:TEXT_LIMIT] for part in check)
+        category, details, hint = (text(part, TEXT_LIMIT) for part in check)
         error = CheckFailed(category, details, hint)
     else:
         error = _class_of(name, bases)(message)
-    error.where = _place(header.get("where"))
+    error.where, error.is_remote = _place(header.get("where")), True
     return error
 
 
@@ -229,4 +229,4 @@ def _class_of(name: str, bases: list[str]) -> type[Exception]:
 def _place(where: Any) -> tuple[str, int, str] | None:
     if not (isinstance(where, list) and len(where) == 3 and isinstance(where[1], int)):
         return None
-    return str(where[0])[:100], where[1], str(where[2])[:200]
+    return text(where[0], 100), where[1], text(where[2], 200)

@@ -15,9 +15,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
-from companion.grading import results, sandbox
+from companion.grading import feedback, results, sandbox
 from companion.grading.client import WorkerClient
 from companion.grading.results import Result
 from companion.grading.worker import Job
@@ -104,7 +104,13 @@ def grade_class(
         with GradebookWriter(root) as gradebook:
             for result in _with_progress(pool.run(jobs), len(jobs), show):
                 results.write(result, grading / "results")
-                gradebook.record(result, Path(_job_of(jobs, result).rebuilt))
+                rebuilt = Path(_job_of(jobs, result).rebuilt)
+                gradebook.record(result, rebuilt)
+                if result.status == results.OK:
+                    try:
+                        _write_markdown(result, rebuilt, grading / "results" / assignment, source)
+                    except ValueError as error:  # it would have shown a hidden test
+                        problems.append(f"{result.student}: no feedback was written: {error}")
                 found[result.student] = result
     finally:
         pool.close()
@@ -172,6 +178,20 @@ def _enter_into_gradebook(root: Path, assignment: str, source: Path) -> None:
         raise CourseError(f"nbgrader generate_assignment failed: {last}")
     stamp.parent.mkdir(parents=True, exist_ok=True)
     stamp.write_text(version, encoding="utf-8")
+
+
+def _write_markdown(result: Result, rebuilt: Path, folder: Path, source: Path) -> None:
+    """The student's feedback beside the result.  Raises ValueError where it tells too much."""
+    notebook = json.loads(rebuilt.read_text(encoding="utf-8"))
+    page = feedback.markdown(result, notebook, manual={})
+    own = "\n".join("".join(cell["source"]) for cell in notebook["cells"] if _is_students(cell))
+    feedback.check(page, json.loads(source.read_text(encoding="utf-8")), own=own)
+    (folder / f"{result.student}.md").write_text(page, encoding="utf-8")
+
+
+def _is_students(cell: dict[str, Any]) -> bool:
+    settings = cell["metadata"].get("nbgrader")
+    return settings is None or settings["solution"]
 
 
 def _job_of(jobs: Sequence[Job], result: Result) -> Job:

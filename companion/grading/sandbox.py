@@ -14,16 +14,18 @@ What a session can do depends on the tier:
     resource limits.  Not given: a parent that is separated from the machine.
 `landlock`
     Landlock, seccomp and resource limits, for machines that forbid namespaces.  Not given: other
-    processes and the names and sizes of files elsewhere can be seen; the disk space of the
-    scratch folder is limited for each file only; a detached process outlives a parent that dies
-    without `kill_session`; started by an ordinary user on a kernel before 6.12, a session can
-    send signals to that user's processes.
+    processes, and the names, sizes and times of files elsewhere, can be seen; files that belong to
+    the session's user can get other permissions; the disk space of the scratch folder is limited
+    for each file only; a detached process outlives a parent that dies without `kill_session`;
+    started by an ordinary user on a kernel before 6.12, a session can send signals to that user's
+    processes.
 `none`
     Resource limits, and another user where started as root.  It protects nothing and is for
     trusted files.
 
 Memory is limited for each process by the kernel, and for a session by a watcher in the parent
-that compares `memory_used` with the limit.  Linux only: elsewhere no tier is usable.
+that compares `memory_used` with the limit.  Elsewhere than on Linux no tier is usable; where there
+is no `os.fork`, this module cannot be imported.
 """
 
 from __future__ import annotations
@@ -32,18 +34,22 @@ import contextlib
 import ctypes
 import functools
 import os
+import re
 import resource
-import select
 import shutil
 import signal
 import stat
 import struct
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from companion.grading import landlock
+from companion.grading.landlock import call
 
 TIERS = ("bubblewrap", "namespace", "landlock", "none")
 DEFAULT_UID = 61000
@@ -58,7 +64,7 @@ _SYSTEM_FILES = (
 )
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 # What a parent that was started as root needs to isolate, watch and kill its sessions.
-_CAPABILITIES = "SYS_ADMIN SETUID SETGID SETPCAP CHOWN KILL DAC_OVERRIDE SYS_PTRACE".split()
+_CAPABILITIES = "SYS_ADMIN SETUID SETGID KILL DAC_OVERRIDE SYS_PTRACE".split()
 
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 1, 2, 4, 8
 _MS_BIND, _MS_REC, _MS_PRIVATE = 1 << 12, 1 << 14, 1 << 18
@@ -68,7 +74,7 @@ _SYS_MOUNT_SETATTR, _AT_FDCWD, _AT_RECURSIVE = 442, -100, 0x8000
 _CLONE_NEWNS, _CLONE_NEWUTS, _CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
 _CLONE_NEWUSER, _CLONE_NEWPID, _CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 _PR_SET_PDEATHSIG, _PR_SET_KEEPCAPS, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 8, 36, 38
-_CAP_DAC_READ_SEARCH = 1 << 2
+_CAP_DAC_READ_SEARCH, _CAP_SYS_ADMIN = 1 << 2, 1 << 21
 _FORKED_WITHOUT_EXEC = 0x40
 
 
@@ -112,11 +118,11 @@ def _probed(tier: str) -> str:
         return f"needs Linux, and this is {sys.platform}"
     read_end, write_end = os.pipe()
     try:
-        with _temporary_folder() as work:
+        with tempfile.TemporaryDirectory(prefix="companion-sandbox-") as work:
             code = (
                 f"import sys; sys.path.insert(0, {str(_PACKAGE.parent)!r})\n"
                 "from companion.grading import sandbox\n"
-                f"sandbox._try_one_session({tier!r}, {str(work)!r}, {write_end})"
+                f"sandbox._try_one_session({tier!r}, {work!r}, {write_end})"
             )
             process = launch(
                 tier,
@@ -124,18 +130,21 @@ def _probed(tier: str) -> str:
                 env={},
                 pass_fds=(write_end,),
                 readable=(str(_PACKAGE),),
-                work=work,
+                work=Path(work),
             )
-            os.close(write_end)
-            if not select.select([read_end], [], [], 20)[0]:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
                 process.kill()
-            answer = os.read(read_end, 1000).decode()
-            process.wait()
-            log = (work / "runtime.log").read_text(errors="replace").strip()
+                process.wait()
+            os.write(write_end, b"\n")
+            answer = os.read(read_end, 1000).decode(errors="replace").strip()
+            log = Path(work, "runtime.log").read_text(errors="replace").strip()
     except OSError as error:
         return str(error)
     finally:
         os.close(read_end)
+        os.close(write_end)
     last = (answer or log or f"exit status {process.returncode}").splitlines()[-1]
     return "" if answer == "ok" else last
 
@@ -148,19 +157,11 @@ def probe() -> dict[str, str]:
     return {tier: _probed(tier) for tier in TIERS}
 
 
-@contextlib.contextmanager
-def _temporary_folder() -> Iterator[Path]:
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="companion-sandbox-") as name:
-        yield Path(name)
-
-
 def _try_one_session(tier: str, work: str, answer_fd: int) -> None:
     """The runtime parent of `probe`: writes "ok" or the reason to `answer_fd`."""
     become_subreaper()
     policy = Policy(tier=tier, scratch=f"{work}/scratch", readable=(str(_PACKAGE),))
-    child = os.fork()
+    child = fork(policy)
     if child == 0:
         try:
             isolate(policy, keep_fds=(answer_fd,))
@@ -175,7 +176,6 @@ def _try_one_session(tier: str, work: str, answer_fd: int) -> None:
     os.waitpid(child, 0)
 
 
-# ------------------------------------------------------------------ the runtime parent
 def launch(
     tier: str,
     argv: Sequence[str],
@@ -219,13 +219,15 @@ def _bubblewrap(readable: Iterable[str], work: Path) -> list[str]:
         raise FileNotFoundError("bwrap is not installed (package bubblewrap)")
     command = [program, "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
     command += ["--unshare-cgroup-try", "--die-with-parent", "--new-session"]
-    if os.geteuid() == 0:
-        command += ["--cap-drop", "ALL"]
-        for name in _CAPABILITIES:
-            command += ["--cap-add", f"CAP_{name}"]
-    else:
+    if os.geteuid() != 0:
         command += ["--unshare-user"]
-    command += ["--tmpfs", "/tmp", "--dev", "/dev", "--proc", "/proc"]
+    command += ["--cap-drop", "ALL"]
+    for name in _CAPABILITIES:
+        command += ["--cap-add", f"CAP_{name}"]
+    # No --dev: its terminals would cost an ordinary user the rights over the new namespaces.
+    command += ["--tmpfs", "/tmp", "--proc", "/proc", "--dir", "/dev/shm"]
+    for device in _DEVICES:
+        command += ["--dev-bind", device, device]
     for path in _visible(readable):
         if os.path.islink(path) and path in _FOLDERS_OF_LIBRARIES:
             command += ["--symlink", os.readlink(path), path]
@@ -252,51 +254,71 @@ def _is_below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
-# ------------------------------------------------------------------ the session
+def fork(policy: Policy) -> int:
+    """`os.fork` for a child that will call `isolate`; the parent must have one thread.
+
+    Where this process has the right, the child is process 1 of a new process namespace already.
+    After `os.fork` (or where it has no right), `isolate` forks once more, and that costs a parent
+    that holds torch twice the time.
+    """
+    if policy.tier not in _WITH_NAMESPACES or not _may_make_namespaces():
+        return os.fork()
+    own = os.open("/proc/self/ns/pid", os.O_RDONLY)
+    try:
+        call("unshare", _CLONE_NEWPID)
+        try:
+            pid = os.fork()
+        except OSError:
+            call("setns", own, _CLONE_NEWPID)
+            raise
+        if pid:
+            call("setns", own, _CLONE_NEWPID)
+        return pid
+    finally:
+        os.close(own)
+
+
 def isolate(policy: Policy, *, keep_fds: tuple[int, ...]) -> None:
     """Make this freshly forked process, or a child of it, a session; returns in the session.
 
-    In the tiers with namespaces, the calling process stays behind to wait: it ends as the session
-    ends, and killing it kills the session with everything that it started.  There the session is
-    process 1, for which the kernel ignores signals that it sends to itself and has no handler for.
+    In the tiers with namespaces the session is process 1 of its own: killing it kills everything
+    that it started, and the kernel ignores signals that it sends to itself and has no handler for.
+    Where `fork` did not make it process 1, the calling process stays behind, ends as the session
+    ends, and takes the session with it when it is killed.
+
     Afterwards only `keep_fds` are open (0, 1 and 2 lead to /dev/null unless kept), the working
     folder is `scratch`, and every limit holds.  The environment stays as it is.
 
     Raises OSError that names the step where one fails; the process must then exit, for it is
     isolated in part only.
     """
-    # Imported here, so that the parts which need no Linux can be imported anywhere.
-    from companion.grading import landlock
-
     os.setsid()
     # Where the machine runs out of memory, the kernel ends sessions before anything else.
     Path("/proc/self/oom_score_adj").write_text("1000")
     _limit(resource.RLIMIT_CORE, 0)
     is_root = os.geteuid() == 0
     uid = (policy.uid or DEFAULT_UID) if is_root else os.geteuid()
+    os.umask(0o022)
     os.makedirs(policy.scratch, exist_ok=True)
+    visible = _visible(policy.readable)
+    must_read = False
     if policy.tier in _WITH_NAMESPACES:
-        parent_lives = _enter_namespaces(landlock.call, is_root=is_root)
-        _build_root(landlock.call, policy, uid)
-        must_read = False
+        _enter_namespaces()
+        _build_root(policy, visible, uid)
     else:
-        parent = os.getppid()
-        parent_lives = lambda: os.getppid() == parent  # noqa: E731
         if is_root:
             os.chown(policy.scratch, uid, uid)
+            must_read = not _others_reach((*visible, policy.scratch))
         os.chmod(policy.scratch, 0o700)
-        must_read = is_root and not _others_reach((*_visible(policy.readable), policy.scratch))
     os.chdir(policy.scratch)
     n_running = 0 if is_root or policy.tier in _WITH_NAMESPACES else _n_threads_of(uid)
     if is_root:
-        _become(landlock.call, uid, must_read=must_read)
+        _become(uid, must_read=must_read)
     elif policy.tier in _WITH_NAMESPACES:
-        _set_capabilities(landlock.call, 0)
+        _set_capabilities(0)
     # Only now, because a change of user takes it back.
-    landlock.call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if not parent_lives():
-        os._exit(1)
-    landlock.call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     _close_all_but(keep_fds)
     _limit(resource.RLIMIT_NPROC, n_running + policy.n_processes)
     _limit(resource.RLIMIT_FSIZE, policy.file_bytes)
@@ -304,38 +326,37 @@ def isolate(policy: Policy, *, keep_fds: tuple[int, ...]) -> None:
     _limit(resource.RLIMIT_CPU, policy.cpu_seconds, policy.cpu_seconds + 1)
     _limit(resource.RLIMIT_DATA, _status(os.getpid())["VmData"] + policy.memory_bytes)
     if policy.tier != "none":
-        landlock.restrict(_rules(policy, landlock))
+        landlock.restrict(_rules(policy, visible))
         landlock.refuse_system_calls(unix_sockets=policy.tier in _WITH_NAMESPACES)
 
 
-def _enter_namespaces(call, *, is_root: bool):
-    """Leave this process waiting, and return in process 1 of new namespaces.
-
-    Returns a function that says whether the waiting process is still there.
-    """
-    parent = os.getppid()
+def _enter_namespaces() -> None:
+    """New namespaces for this process; where `fork` could not make it process 1, for a child."""
+    flags = _CLONE_NEWNS | _CLONE_NEWNET | _CLONE_NEWIPC | _CLONE_NEWUTS
+    if os.getpid() == 1:
+        call("unshare", flags)
+        return
     call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
-    flags = _CLONE_NEWNS | _CLONE_NEWPID | _CLONE_NEWNET | _CLONE_NEWIPC | _CLONE_NEWUTS
     uid, gid = os.geteuid(), os.getegid()
-    call("unshare", flags if is_root else flags | _CLONE_NEWUSER)
-    if not is_root:
+    is_privileged = _may_make_namespaces()
+    call("unshare", flags | _CLONE_NEWPID | (0 if is_privileged else _CLONE_NEWUSER))
+    if not is_privileged:
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
         Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
-    read_end, write_end = os.pipe()
     child = os.fork()
     if child:
-        _wait_for(child, write_end)
-    os.close(write_end)
-    return lambda: not select.select([read_end], [], [], 0)[0]
+        _wait_for(child)
 
 
-def _wait_for(child: int, keep_fd: int) -> None:
-    """End as `child` ends; the end of the pipe in `keep_fd` closes with this process."""
-    os.closerange(0, keep_fd)
-    os.closerange(keep_fd + 1, 2**31 - 1)
+def _may_make_namespaces() -> bool:
+    effective = re.search(rb"CapEff:\s*(\w+)", _read("/proc/self/status"))[1]
+    return bool(int(effective, 16) & _CAP_SYS_ADMIN)
+
+
+def _wait_for(child: int) -> None:
+    """Hold nothing open, and end as `child` ends."""
+    os.closerange(0, 2**31 - 1)
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         with contextlib.suppress(OSError):
@@ -344,12 +365,12 @@ def _wait_for(child: int, keep_fd: int) -> None:
     os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 
-def _build_root(call, policy: Policy, uid: int) -> None:
+def _build_root(policy: Policy, visible: list[str], uid: int) -> None:
     """Exchange the root folder for one that holds what the policy names, and nothing else."""
     root = policy.scratch
     call("mount", None, "/", None, _MS_REC | _MS_PRIVATE, None)
-    _tmpfs(call, root, "mode=0755,size=4m")
-    for path in _visible(policy.readable):
+    _tmpfs(root, "mode=0755,size=4m")
+    for path in visible:
         target = root + path
         os.makedirs(os.path.dirname(target), exist_ok=True)
         if os.path.islink(path) and path in _FOLDERS_OF_LIBRARIES:
@@ -357,12 +378,12 @@ def _build_root(call, policy: Policy, uid: int) -> None:
             continue
         _make_mount_point(path, target)
         call("mount", path, target, None, _MS_BIND | _MS_REC, None)
-    for path in policy.hidden:
+    for path in map(os.path.realpath, policy.hidden):
         if os.path.isdir(root + path):
-            _tmpfs(call, root + path, "mode=0755,size=4k", _MS_RDONLY)
+            _tmpfs(root + path, "mode=0755,size=4k", _MS_RDONLY)
         elif os.path.exists(root + path):
             call("mount", "/dev/null", root + path, None, _MS_BIND, None)
-    private = _private_folders(policy)
+    private = _private_folders(policy, visible)
     for folder in (*private, "/proc"):
         os.makedirs(root + folder, exist_ok=True)
     for device in _DEVICES:
@@ -377,23 +398,23 @@ def _build_root(call, policy: Policy, uid: int) -> None:
         # Again, for the one before may have covered it: scratch may lie below /tmp.
         os.makedirs(root + folder, exist_ok=True)
         options = f"mode=0700,size={policy.scratch_bytes},nr_inodes=10000,uid={uid},gid={gid}"
-        _tmpfs(call, root + folder, options)
+        _tmpfs(root + folder, options)
     flags = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
     call("mount", "proc", root + "/proc", "proc", flags, None)
     # Both roots on one spot, so that the old one needs no place in the new one.
     os.chdir(root)
-    call("syscall", _SYS_PIVOT_ROOT[os.uname().machine], ".", ".")
+    call("syscall", _SYS_PIVOT_ROOT.get(os.uname().machine, -1), ".", ".")
     call("umount2", ".", _MNT_DETACH)
     os.chdir("/")
 
 
-def _private_folders(policy: Policy) -> tuple[str, ...]:
+def _private_folders(policy: Policy, visible: list[str]) -> tuple[str, ...]:
     """Where a session in namespaces may write; /tmp is left out where it holds readable files."""
-    shared = [_is_below(path, "/tmp") for path in _visible(policy.readable)]
-    return (*(() if any(shared) else ("/tmp",)), "/dev/shm", policy.scratch)
+    is_shared = any(_is_below(path, "/tmp") for path in visible)
+    return (*(() if is_shared else ("/tmp",)), "/dev/shm", policy.scratch)
 
 
-def _tmpfs(call, folder: str, options: str, flags: int = 0) -> None:
+def _tmpfs(folder: str, options: str, flags: int = 0) -> None:
     call("mount", "tmpfs", folder, "tmpfs", flags | _MS_NOSUID | _MS_NODEV, options)
 
 
@@ -405,7 +426,7 @@ def _make_mount_point(source: str, target: str) -> None:
         os.close(os.open(target, os.O_CREAT, 0o644))
 
 
-def _rules(policy: Policy, landlock) -> list[tuple[str, int]]:
+def _rules(policy: Policy, visible: list[str]) -> list[tuple[str, int]]:
     """The paths of Landlock with their rights.
 
     Landlock only allows, so a folder that holds something hidden is replaced by its other
@@ -415,19 +436,22 @@ def _rules(policy: Policy, landlock) -> list[tuple[str, int]]:
     rules += [(device, landlock.READ_FILE) for device in _DEVICES]
     rules += [(policy.scratch, landlock.READ | landlock.WRITE)]
     if policy.tier in _WITH_NAMESPACES:
-        rules += [(folder, landlock.READ | landlock.WRITE) for folder in _private_folders(policy)]
+        for folder in _private_folders(policy, visible):
+            rules.append((folder, landlock.READ | landlock.WRITE))
         rules += [("/proc", landlock.READ)]
     else:
         rules += [(f"/proc/{name}", landlock.READ_FILE) for name in ("cpuinfo", "meminfo")]
         rules += [(f"/proc/{os.getpid()}/task", landlock.READ_DIR)]  # a session counts its threads
-    pending = _visible(policy.readable)
+    hidden = [os.path.realpath(path) for path in policy.hidden]
+    pending = [os.path.realpath(path) for path in visible]
     while pending:
         path = pending.pop()
-        if any(_is_below(path, hidden) for hidden in policy.hidden):
+        if any(_is_below(path, other) for other in hidden):
             continue
-        if any(_is_below(hidden, path) for hidden in policy.hidden):
+        if any(_is_below(other, path) for other in hidden):
             rules.append((path, landlock.READ_DIR))
-            pending += [entry.path for entry in os.scandir(path)]
+            # A rule for a link would allow what it leads to.
+            pending += [entry.path for entry in os.scandir(path) if not entry.is_symlink()]
         else:
             rules.append((path, landlock.READ))
     return rules
@@ -439,7 +463,7 @@ def _others_reach(paths: Iterable[str]) -> bool:
     return all(os.stat(folder).st_mode & stat.S_IXOTH for folder in folders)
 
 
-def _become(call, uid: int, *, must_read: bool) -> None:
+def _become(uid: int, *, must_read: bool) -> None:
     """Change from root to `uid` for good.
 
     Without namespaces, Python may lie where only root gets to, such as below /root.  With
@@ -450,10 +474,10 @@ def _become(call, uid: int, *, must_read: bool) -> None:
     os.setresgid(uid, uid, uid)
     call("prctl", _PR_SET_KEEPCAPS, int(must_read), 0, 0, 0)
     os.setresuid(uid, uid, uid)
-    _set_capabilities(call, _CAP_DAC_READ_SEARCH if must_read else 0)
+    _set_capabilities(_CAP_DAC_READ_SEARCH if must_read else 0)
 
 
-def _set_capabilities(call, mask: int) -> None:
+def _set_capabilities(mask: int) -> None:
     """Hold the capabilities in `mask` (bits below 32), and no other."""
     version_3, this_process = 0x20080522, 0
     header = struct.pack("=Ii", version_3, this_process)
@@ -487,7 +511,6 @@ def _limit(kind: int, soft: int, hard: int | None = None) -> None:
     resource.setrlimit(kind, (soft, hard))
 
 
-# ------------------------------------------------------------------ watching and ending sessions
 def become_subreaper() -> None:
     """Make this process the parent of all orphans below it; call it once in the runtime parent."""
     if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
@@ -548,11 +571,20 @@ def _anonymous(memory: dict[str, int]) -> int:
 def _status(pid: int, name: str = "status") -> dict[str, int]:
     """The sizes in /proc/<pid>/<name>, in bytes."""
     sizes = {}
-    for line in Path(f"/proc/{pid}/{name}").read_text().splitlines():
-        if line.endswith(" kB"):
+    for line in _read(f"/proc/{pid}/{name}").splitlines():
+        if line.endswith(b" kB"):
             key, value, _ = line.split()
-            sizes[key[:-1]] = int(value) * 1024
+            sizes[key[:-1].decode()] = int(value) * 1024
     return sizes
+
+
+def _read(path: str) -> bytes:
+    """A short file of /proc, which takes one call to read."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(handle, 65536)
+    finally:
+        os.close(handle)
 
 
 def _pids() -> list[int]:
@@ -564,8 +596,7 @@ def _descendants(root: int) -> dict[int, int]:
     children: dict[int, list[tuple[int, int]]] = {}
     for pid in _pids():
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-            fields = text.rpartition(")")[2].split()
+            fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
             children.setdefault(int(fields[1]), []).append((pid, int(fields[6])))
     below: dict[int, int] = {}
     pending = [root]

@@ -29,7 +29,8 @@ class Seal:
         from companion import checks
 
         packages = ("companion.checks", "companion.training", "companion.models", "companion.data",
-                    "companion.foundations", "companion.architecture")  # fmt: skip
+                    "companion.foundations", "companion.architecture",
+                    "companion.grading")  # fmt: skip
         modules = [sys.modules[name] for name in sys.modules if name.startswith(packages)]
         modules += [builtins, time, random, torch, torch.autograd, torch.nn, torch.nn.functional,
                     torch.linalg, torch.optim, torch.overrides]  # fmt: skip
@@ -55,7 +56,17 @@ class Seal:
                 except (AttributeError, TypeError):
                     continue  # a slot of the interpreter, such as __dict__, is no plain name
                 found.append(f"{_name(place)}.{name}")
+            for name in [name for name in now if name not in before and _hides(place, name)]:
+                delattr(place, name)
+                found.append(f"{_name(place)}.{name}")
         return found
+
+
+def _hides(place: Any, name: str) -> bool:
+    """Whether a name that was added stands before an inherited or a built-in one."""
+    if isinstance(place, type):
+        return any(name in vars(base) for base in place.__mro__[1:])
+    return hasattr(builtins, name)
 
 
 def _name(place: Any) -> str:

@@ -116,7 +116,11 @@ class Session:
         if n_threads > 1:
             self.channel.send({"reply": "threads", "n": n_threads})
             return
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:  # too many processes: the checker goes on without snapshots
+            self.channel.send({"reply": "threads", "n": 0, "why": str(error)})
+            return
         if pid == 0:
             self.control.close()
             self.channel.send({"reply": "forked"})

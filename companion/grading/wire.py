@@ -151,7 +151,7 @@ class Encoder:
         if value is None or kind in (bool, int, float):
             return value
         if kind is str:
-            return value if value.isascii() else value.encode("utf-8", "replace").decode()
+            return value
         if isinstance(value, torch.Tensor):
             return self._tensor(value)
         if isinstance(value, np.ndarray | np.generic):
@@ -207,13 +207,13 @@ class Encoder:
 
     def _tensor(self, value: torch.Tensor) -> Any:
         with torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
-            plain = value.detach().as_subclass(torch.Tensor)
-            dtype = str(plain.dtype).removeprefix("torch.")
-            if plain.layout is not torch.strided or dtype not in TORCH_TYPES or plain.is_meta:
+            dtype = str(value.dtype).removeprefix("torch.")
+            if value.layout is not torch.strided or dtype not in TORCH_TYPES or value.is_meta:
                 raise Unsupported(
-                    f"a tensor of dtype {dtype}, layout {plain.layout} and device {plain.device} "
+                    f"a tensor of dtype {dtype}, layout {value.layout} and device {value.device} "
                     "does not cross; dense tensors of numbers do."
                 )
+            plain = value.detach().as_subclass(torch.Tensor)
             laid = plain.cpu().resolve_conj().resolve_neg().clone()  # keeps the order of dimensions
             order = sorted(range(laid.ndim), key=lambda dim: (-laid.stride(dim), -laid.shape[dim]))
             flat = laid.permute(order).reshape(-1)
@@ -247,7 +247,9 @@ class Decoder:
         self.n_nodes += 1
         if depth > MAX_DEPTH + 1 or self.n_nodes > MAX_NODES:
             raise WireError("a value nested too deeply or with too many parts")
-        if tree is None or type(tree) in (bool, int, float, str):
+        if type(tree) is str:
+            return text(tree)
+        if tree is None or type(tree) in (bool, int, float):
             return tree
         if type(tree) is not list or not tree or type(tree[0]) is not str:
             raise WireError(f"a {type(tree).__name__} where a tagged value was expected")
@@ -331,6 +333,11 @@ class Decoder:
         "handle": lambda self, d, number, name: self.find("handle", int(number), str(name)),
         "function": lambda self, d, number, name: self.find("function", int(number), str(name)),
     }
+
+
+def text(value: Any, limit: int | None = None) -> str:
+    """A string of at most `limit` characters, each of which can be written to a file."""
+    return str(value)[:limit].encode("utf-8", "replace").decode()
 
 
 def _sizes(shape: list[int]) -> list[int]:

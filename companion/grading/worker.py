@@ -33,7 +33,7 @@ import nbgrader.utils  # noqa: F401  (for rebuilt_notebook: forks find it loaded
 import torch
 
 from companion.grading import results, runtime, sandbox
-from companion.grading.checker import Checker, Limits, Runtime, compiled
+from companion.grading.checker import Checker, Limits, Runtime, compiled, is_hidden, own_words
 from companion.grading.names import names_of_student
 from companion.grading.rebuild import Plan, read_source, rebuild, rebuilt_notebook
 from companion.grading.remote import Lost
@@ -52,7 +52,7 @@ ONE_THREAD = {
 START_SECONDS = 120.0
 READ_SECONDS = 30.0  # for reading and rebuilding a notebook
 TOTAL_SECONDS = 3600.0  # for one submission, whatever happens
-FIRST_UID = 61_000  # one for each worker, where the grader runs as root
+FIRST_UID, N_UIDS = 61_000, 4_000  # one for each worker on this machine, where root grades
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Worker:
             scratch=str(self.work / "scratch"),
             readable=(str(PACKAGE),),
             hidden=tuple(str(PACKAGE / part) for part in HIDDEN),
-            uid=FIRST_UID + self.number if os.geteuid() == 0 else None,
+            uid=FIRST_UID + os.getpid() % N_UIDS if os.geteuid() == 0 else None,
             cpu_seconds=1800,
         )
 
@@ -217,6 +217,7 @@ def prepare(assignment: str, path: Path, _: int, seed: int) -> None:
     plan = rebuild(assignment, source, {"cells": []})
     for cell in (*plan.setup, *plan.tests):
         compiled(cell, seed)
+    own_words((*plan.setup, *plan.tests))
 
 
 def graded(job: Job, parent: Runtime) -> Result:
@@ -244,7 +245,7 @@ def graded(job: Job, parent: Runtime) -> Result:
         return failed(job, parent.policy.tier, results.INFRASTRUCTURE, error.message)
     return Result(
         job.assignment, job.student, parent.policy.tier, job.seed, tuple(cells),
-        notes=tuple([*notes, *submission.get("notes", ()), *plan.notes, *checker.notes]),
+        notes=(*notes, *plan.notes, *checker.notes),
         versions=versions(),
         written=tuple(answer.name for answer in plan.written if answer.attempted),
         seconds=time.monotonic() - start,
@@ -279,10 +280,11 @@ def failed(job: Job, tier: str, status: str, message: str) -> Result:
     """A result without a verdict on any cell: `status` for all of them, no points."""
     plan = rebuild(job.assignment, read_source(Path(job.source)), {"cells": []})
     cells = tuple(
-        CellResult(test.name, status, 0.0, test.points, message=message, question=question.name)
+        CellResult(test.name, status, 0.0, test.points, message=message, question=question.name,
+                   is_hidden=is_hidden(test))
         for question in plan.questions
         for test in question.tests
-    )
+    )  # fmt: skip
     return Result(
         job.assignment, job.student, tier, job.seed, cells, versions=versions(), status=status,
         message=message,

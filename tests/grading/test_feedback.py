@@ -243,6 +243,19 @@ def test_canaries_are_what_only_a_hidden_test_says() -> None:
     assert "double" not in found
 
 
+def test_hints_from_a_loop_are_no_canaries() -> None:
+    of = notebook()
+    of["cells"][4]["source"] = """### BEGIN HIDDEN TESTS
+hints = ("The first of two hints is long.", "The second of two hints is long.")
+secret = "a string that no page may hold"
+for value, hint in zip((1, 2), hints):
+    same(call("double", value), 2 * value, hint=hint)
+### END HIDDEN TESTS"""
+    found = feedback.canaries(of)
+    assert "a string that no page may hold" in found
+    assert not any("two hints" in canary for canary in found)
+
+
 def test_a_leak_names_the_question_and_not_the_text() -> None:
     for leak in ("<p>oracle_double</p>", "saw [<b>71839</b>]", r"oracle\_double",
                  "return [value + value  for value\nin values]"):  # fmt: skip
