@@ -114,8 +114,7 @@ class Runner:
         self._idle: queue.Queue[subprocess.Popen[str]] = queue.Queue()
         self._servers = []
         tier = sandbox.best()
-        first = os.getpid() % 4000  # where root runs this, a number is a user: not those of others
-        for number in range(first, first + workers):
+        for number in range(workers):
             server = subprocess.Popen(
                 [sys.executable, "-m", "tools._runner", str(number), tier, *preload],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
