@@ -27,7 +27,7 @@ from companion import checks
 from companion.checks import CheckFailed, NotAttempted
 from companion.grading import results
 from companion.grading.names import parsed
-from companion.grading.rebuild import Cell, Plan, Question
+from companion.grading.rebuild import Cell, Plan, Question, is_hidden
 from companion.grading.remote import Lost, ProcessEnded, Remote, remade, status_of
 from companion.grading.reseed import reseeded
 from companion.grading.results import CellResult
@@ -473,11 +473,6 @@ def _execute(cell: Cell, namespace: dict[str, Any], seed: int) -> Any:
     statements, shown = compiled(cell, seed)
     exec(statements, namespace)
     return None if shown is None else eval(shown, namespace)
-
-
-def is_hidden(cell: Cell) -> bool:
-    """Whether students have not seen this test cell, in whole or in part."""
-    return "BEGIN HIDDEN TESTS" in cell.source
 
 
 def _run(test: Cell, namespace: dict[str, Any], seed: int) -> tuple[Any, Exception | None]:

@@ -31,7 +31,7 @@ class _Died(Exception):
 
 
 class WorkerClient:
-    """One worker process, started at its first job and restarted when it dies.
+    """One worker process, started at its first job at the latest and restarted when it dies.
 
     For one thread at a time; `close` may be called from another and is final.
     """
@@ -48,6 +48,10 @@ class WorkerClient:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def start(self) -> None:
+        """Starts the process ahead of its first job, and does not wait."""
+        self._running()
 
     def grade(self, job: Job) -> Result:
         """The result of one submission; "infrastructure" where two workers died over it."""

@@ -88,6 +88,11 @@ class Plan:
         return sum(item.points for item in (*self.tests, *self.written))
 
 
+def is_hidden(cell: Cell) -> bool:
+    """Whether students have not seen this test cell, in whole or in part."""
+    return "BEGIN HIDDEN TESTS" in cell.source
+
+
 def read_source(path: Path) -> dict[str, Any]:
     """The notebook in `solutions/`, as JSON."""
     return json.loads(path.read_text(encoding="utf-8"))

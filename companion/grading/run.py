@@ -78,8 +78,6 @@ def grade_class(
     Raises CourseError before anything is graded: no such assignment, no submission, no sandbox,
     or a reference solution that does not get full points.
     """
-    from companion.grading.bridge import GradebookWriter
-
     grading = root / "build" / "grading"
     source = root / "solutions" / assignment / f"{assignment}.ipynb"
     if not source.is_file():
@@ -91,8 +89,11 @@ def grade_class(
         raise CourseError(f"nothing was handed in for {assignment} in {grading / 'submitted'}")
     tier = choose_tier(require_tier)
     start = time.monotonic()
-    pool = _Pool(workers, tier)
+    pool = _Pool(min(workers, len(chosen)), tier)
     try:
+        # While the workers import torch, this process imports nbgrader.
+        from companion.grading.bridge import GradebookWriter
+
         limits = reference_limits(root, assignment, pool, tier)
         _enter_into_gradebook(root, assignment, source)
         jobs = [
@@ -205,6 +206,8 @@ class _Pool:
         if n_workers < 1:
             raise CourseError(f"{n_workers} workers; at least one is needed")
         self.clients = [WorkerClient(number, tier) for number in range(n_workers)]
+        for client in self.clients:
+            client.start()
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Result]:
         """Results as they come."""

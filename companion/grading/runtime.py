@@ -10,6 +10,7 @@ machines where importing torch leaves a thread behind, after which a fork could 
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -79,6 +80,7 @@ class Parent:
         self.requests = requests
         self.arrays = training_arrays()
         self.seal = None if spawn else preload(self.arrays)
+        gc.freeze()  # what forks share, they need not look through
         self.sessions: dict[int, Policy] = {}
         self.ended: dict[int, str] = {}
         sandbox.become_subreaper()

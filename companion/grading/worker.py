@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import importlib.metadata
 import json
 import os
@@ -26,20 +27,17 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import nbformat
-import nbgrader.utils  # noqa: F401  (for rebuilt_notebook: forks find it loaded)
-import torch
-
-from companion.grading import results, runtime, sandbox
-from companion.grading.checker import Checker, Limits, Runtime, compiled, is_hidden, own_words
+from companion.grading import results, sandbox
 from companion.grading.names import names_of_student
-from companion.grading.rebuild import Plan, read_source, rebuild, rebuilt_notebook
-from companion.grading.remote import Lost
+from companion.grading.rebuild import Plan, is_hidden, read_source, rebuild, rebuilt_notebook
 from companion.grading.results import CellResult, Result
 from companion.grading.sandbox import Policy
 from companion.grading.submission import Malformed, find_notebook, read_notebook
+
+if TYPE_CHECKING:
+    from companion.grading.checker import Runtime
 
 PACKAGE = Path(__file__).resolve().parents[1]
 HIDDEN = ("grading", "data/files")  # parts of the package that no session may read
@@ -82,7 +80,7 @@ class Worker:
         self.work = Path(tempfile.mkdtemp(prefix="companion-grading-"))
         self.parent: subprocess.Popen[bytes] | None = None
         self.requests: socket.socket | None = None
-        self.spawn = False
+        self.spawn = self.is_ready = False
 
     def policy(self) -> Policy:
         return Policy(
@@ -94,11 +92,8 @@ class Worker:
             cpu_seconds=1800,
         )
 
-    def start(self) -> None:
-        """Starts the runtime parent and waits until it has imported everything.
-
-        Raises RuntimeError where it does not come up.
-        """
+    def launch(self) -> None:
+        """Starts the runtime parent, and does not wait."""
         self.stop()
         near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         (self.work / "scratch").mkdir(exist_ok=True)
@@ -114,14 +109,26 @@ class Worker:
             pass_fds=(far.fileno(),), readable=(str(PACKAGE),), work=self.work,
         )  # fmt: skip
         far.close()
-        self.requests = near
-        if not select.select([near], [], [], START_SECONDS)[0]:
+        self.requests, self.is_ready = near, False
+
+    def start(self) -> None:
+        """Waits until the runtime parent has imported everything; starts one where there is none.
+
+        Raises RuntimeError where it does not come up.
+        """
+        if self.parent is None or self.parent.poll() is not None:
+            self.launch()
+        if self.is_ready:
+            return
+        if not select.select([self.requests], [], [], START_SECONDS)[0]:
             raise RuntimeError(f"the runtime did not start within {START_SECONDS:g} s")
-        reply = near.recv(65536)
+        reply = self.requests.recv(65536)
         if not reply:
             raise RuntimeError(f"the runtime did not start (status {self.parent.wait()})")
+        self.is_ready = True
         if not self.spawn and json.loads(reply)["threads"] > 1:
             self.spawn = True
+            self.launch()
             self.start()
 
     def stop(self) -> None:
@@ -169,12 +176,16 @@ class Worker:
 
         Raises RuntimeError where the fork ends before that.
         """
-        if self.parent is None or self.parent.poll() is not None or not self._in_step():
+        self.start()
+        if not self._in_step():
+            self.launch()
             self.start()
         read_end, write_end = os.pipe()
         pid = os.fork()
         if pid == 0:
             os.close(read_end)
+            from companion.grading.checker import Runtime
+
             _answer(judge, Runtime(self.requests, self.policy()), write_end)
         os.close(write_end)
         text = _read_all(read_end, TOTAL_SECONDS)
@@ -213,15 +224,21 @@ def _answer(judge: Callable[[Runtime], Any], runtime: Runtime, write_end: int) -
 @functools.lru_cache(maxsize=8)
 def prepare(assignment: str, path: Path, _: int, seed: int) -> None:
     """Parses and compiles before the fork what is the same for every submission."""
+    from companion.grading.checker import compiled, own_words
+
     source = read_source(path)
     plan = rebuild(assignment, source, {"cells": []})
     for cell in (*plan.setup, *plan.tests):
         compiled(cell, seed)
     own_words((*plan.setup, *plan.tests))
+    gc.freeze()  # what forks share, they need not look through
 
 
 def graded(job: Job, parent: Runtime) -> Result:
     """Reads, rebuilds and checks one submission."""
+    from companion.grading.checker import Checker, Limits
+    from companion.grading.remote import Lost
+
     start = time.monotonic()
     source = read_source(Path(job.source))
     try:
@@ -271,6 +288,8 @@ def _is_solution(cell: dict[str, Any]) -> bool:
 
 
 def _write_rebuilt(job: Job, plan: Plan) -> None:
+    import nbformat
+
     path = Path(job.rebuilt)
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(rebuilt_notebook(Path(job.source), plan), path)
@@ -296,10 +315,22 @@ def versions() -> dict[str, str]:
     return found | {"python": platform.python_version()}
 
 
-def main(arguments: list[str]) -> None:
+def preload() -> None:
+    """Imports what forks are to find loaded."""
+    import nbformat  # noqa: F401
+    import nbgrader.utils  # noqa: F401
+    import torch
+
+    from companion.grading import checker, runtime  # noqa: F401
+
     torch.set_num_threads(1)
     runtime.warm()
+
+
+def main(arguments: list[str]) -> None:
     worker = Worker(int(arguments[0]), arguments[1])
+    worker.launch()  # it imports torch while this process does the same
+    preload()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever prints does not disturb the answers
     try:
