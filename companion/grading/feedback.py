@@ -759,6 +759,8 @@ def _squeezed(text: str) -> str:
 def _holds(text: str, canary: str) -> bool:
     """Whether a text holds a canary; names and numbers count as whole words."""
     if canary not in text:
+        canary = canary[:1].upper() + canary[1:]  # a note begins with a capital
+    if canary not in text:
         return False
     if re.fullmatch(r"[\w.]+", canary):
         return re.search(rf"(?<![\w.]){re.escape(canary)}(?![\w])", text) is not None
