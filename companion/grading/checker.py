@@ -28,7 +28,7 @@ from companion.checks import CheckFailed, NotAttempted
 from companion.grading import results
 from companion.grading.names import parsed
 from companion.grading.rebuild import Cell, Plan, Question
-from companion.grading.remote import Lost, ProcessEnded, Remote, remade, status_of
+from companion.grading.remote import Lost, ProcessEnded, Remote, hostile, remade, status_of
 from companion.grading.reseed import reseeded
 from companion.grading.results import CellResult
 from companion.grading.sandbox import Policy
@@ -100,7 +100,7 @@ class Checker:
         self.can_fork = True
         self.in_snapshot = False
         self.notes: list[str] = []
-        self.cell_errors: dict[str, dict[str, Any]] = {}
+        self.cell_errors: dict[str, BaseException] = {}
 
     def grade(self) -> list[CellResult]:
         """Results of all test cells, in the order of the notebook."""
@@ -244,7 +244,8 @@ class Checker:
                 raise WireError("a malformed outcome of a cell")
             name, error, _ = outcome
             if isinstance(error, dict):
-                self.cell_errors[str(name)] = error
+                with hostile():
+                    self.cell_errors[str(name)] = remade(error)
             else:
                 self.cell_errors.pop(str(name), None)
 
@@ -385,10 +386,9 @@ class Checker:
 
     def _explained(self, outcome: CellResult, question: Question) -> CellResult:
         """Adds that the answer's own cell stopped early, which explains most failures after it."""
-        error = self.cell_errors.get(question.name)
-        if error is None or outcome.status == results.NOT_ATTEMPTED:
+        raised = self.cell_errors.get(question.name)
+        if raised is None or outcome.status == results.NOT_ATTEMPTED:
             return outcome
-        raised = remade(error)
         said = f"Your cell stopped with {type(raised).__name__}: {raised}"
         if outcome.details.startswith("the notebook defines no"):  # because the cell stopped
             outcome = replace(outcome, message="", hint="")

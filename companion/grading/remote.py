@@ -106,11 +106,11 @@ class Remote:
             header, body = self.channel.receive()
             match header.get("reply"):
                 case "value":
-                    with _hostile():
+                    with hostile():
                         self._note(header)
                         return self._value(header, body, generators)
                 case "error":
-                    with _hostile():
+                    with hostile():
                         self._note(header)
                         error = remade(header)
                     raise error
@@ -131,11 +131,11 @@ class Remote:
         return value
 
     def _note(self, header: dict[str, Any]) -> None:
-        self.restored.update(str(name)[:80] for name in list(header["restored"])[:20])
-        self.printed.append(str(header["printed"])[:TEXT_LIMIT])
+        self.restored.update(_text(name, 80) for name in list(header["restored"])[:20])
+        self.printed.append(_text(header["printed"]))
 
     def _call_back(self, header: dict[str, Any], body: memoryview) -> None:
-        with _hostile():
+        with hostile():
             decoder = Decoder(body, self._find)
             args, kwargs = decoder.value(header["args"]), decoder.value(header["named"])
             function = self.functions[int(header["number"])]
@@ -174,7 +174,7 @@ def status_of(header: dict[str, Any]) -> int:
 
 
 @contextlib.contextmanager
-def _hostile() -> Iterator[None]:
+def hostile() -> Iterator[None]:
     """Turns whatever a malformed reply causes into WireError."""
     try:
         yield
@@ -195,13 +195,13 @@ def remade(header: dict[str, Any]) -> BaseException:
 
     It keeps type name, base types and message.  `where` is the student's line, `is_remote` True.
     """
-    name, message = str(header.get("type"))[:80], str(header.get("message"))[:TEXT_LIMIT]
+    name, message = _text(header.get("type"), 80), _text(header.get("message"))
     bases = [str(base)[:80] for base in list(header.get("bases") or ())[:10]]
     check = header.get("check")
     if "NotAttempted" in (name, *bases):
         error: BaseException = NotAttempted()
     elif isinstance(check, list) and len(check) == 3:
-        category, details, hint = (str(part)[:TEXT_LIMIT] for part in check)
+        category, details, hint = map(_text, check)
         error = CheckFailed(category, details, hint)
     else:
         error = _class_of(name, bases)(message)
@@ -211,9 +211,15 @@ def remade(header: dict[str, Any]) -> BaseException:
 
 def _class_of(name: str, bases: list[str]) -> type[Exception]:
     """A class with this name that derives from the nearest built-in exception."""
-    known = (getattr(builtins, base, None) for base in (name, *bases))
+    known = (getattr(builtins, base, None) for base in (name, *bases) if base.isidentifier())
     nearest = next(
-        (kind for kind in known if isinstance(kind, type) and issubclass(kind, Exception)),
+        (
+            kind
+            for kind in known
+            if isinstance(kind, type)
+            and issubclass(kind, Exception)
+            and not issubclass(kind, BaseExceptionGroup)  # cannot be made from a text
+        ),
         RuntimeError,
     )
     if issubclass(nearest, UnicodeError | StopIteration) and nearest.__name__ != name:
@@ -229,4 +235,9 @@ def _class_of(name: str, bases: list[str]) -> type[Exception]:
 def _place(where: Any) -> tuple[str, int, str] | None:
     if not (isinstance(where, list) and len(where) == 3 and isinstance(where[1], int)):
         return None
-    return str(where[0])[:100], where[1], str(where[2])[:200]
+    return _text(where[0], 100), where[1], _text(where[2], 200)
+
+
+def _text(value: Any, limit: int = TEXT_LIMIT) -> str:
+    """Its beginning, without half a surrogate pair, which no file takes."""
+    return str(value)[:limit].encode("utf-8", "replace").decode()
