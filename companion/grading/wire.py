@@ -26,6 +26,7 @@ MAX_FRAME = 128 * 2**20  # bytes, header and buffers
 MAX_HEADER = 16 * 2**20
 MAX_DEPTH = 40
 MAX_NODES = 500_000
+MAX_KEYS = 20_000  # of a set or dict: equal hashes make building it take the square of that
 LENGTHS = struct.Struct("!II")  # header, buffers
 
 TORCH_TYPES = {
@@ -163,6 +164,8 @@ class Encoder:
             return ["tuple", [self.tree(item, below) for item in tuple.__iter__(value)]]
         if isinstance(value, list):
             return ["list", [self.tree(item, below) for item in list.__iter__(value)]]
+        if isinstance(value, dict | set | frozenset | range) and _is_long(value):
+            raise Unsupported(f"a {kind.__name__} with too many parts does not cross.")
         if isinstance(value, dict):
             pairs = dict.items(value)
             return ["dict", [[self.tree(k, below), self.tree(v, below)] for k, v in pairs]]
@@ -247,8 +250,10 @@ class Decoder:
         self.n_nodes += 1
         if depth > MAX_DEPTH + 1 or self.n_nodes > MAX_NODES:
             raise WireError("a value nested too deeply or with too many parts")
-        if tree is None or type(tree) in (bool, int, float, str):
+        if tree is None or type(tree) in (bool, int, float):
             return tree
+        if type(tree) is str:  # without half a surrogate pair, which no file takes
+            return tree if tree.isascii() else tree.encode("utf-8", "replace").decode()
         if type(tree) is not list or not tree or type(tree[0]) is not str:
             raise WireError(f"a {type(tree).__name__} where a tagged value was expected")
         make = self._makers.get(tree[0])
@@ -263,6 +268,11 @@ class Decoder:
         if type(trees) is not list:
             raise TypeError("no list")
         return [self.value(tree, depth) for tree in trees]
+
+    def _keys(self, depth: int, trees: list[Any]) -> set[Any]:
+        if len(trees) > MAX_KEYS:
+            raise ValueError("too many parts")
+        return {self.value(tree, depth) for tree in trees}
 
     def buffer(self, n_bytes: int) -> bytearray:
         """The next `n_bytes` of the frame."""
@@ -302,6 +312,8 @@ class Decoder:
         return generator
 
     def _dict(self, depth: int, pairs: list[Any]) -> dict[Any, Any]:
+        if len(pairs) > MAX_KEYS:
+            raise ValueError("too many parts")
         return {self.value(k, depth): self.value(v, depth) for k, v in pairs}
 
     def _named(self, _: int, module: str, name: str) -> Any:
@@ -316,12 +328,12 @@ class Decoder:
         "size": lambda self, d, sizes: torch.Size(_sizes(sizes)),
         "tuple": lambda self, d, trees: tuple(self._items(d, trees)),
         "list": lambda self, d, trees: self._items(d, trees),
-        "set": lambda self, d, trees: set(self._items(d, trees)),
-        "frozenset": lambda self, d, trees: frozenset(self._items(d, trees)),
+        "set": lambda self, d, trees: self._keys(d, trees),
+        "frozenset": lambda self, d, trees: frozenset(self._keys(d, trees)),
         "dict": _dict,
         "complex": lambda self, d, real, imag: complex(float(real), float(imag)),
         "bytes": lambda self, d, n_bytes: bytes(self.buffer(n_bytes)),
-        "range": lambda self, d, start, stop, step: range(start, stop, step),
+        "range": lambda self, d, start, stop, step: _range(start, stop, step),
         "slice": lambda self, d, *parts: slice(*(self.value(part, d) for part in parts)),
         "ellipsis": lambda self, d: Ellipsis,
         "dtype": lambda self, d, name: TORCH_TYPES[name],
@@ -337,6 +349,20 @@ def _sizes(shape: list[int]) -> list[int]:
     if len(shape) > 64 or not all(type(n) is int and 0 <= n < 2**40 for n in shape):
         raise ValueError("no shape")
     return shape
+
+
+def _range(start: int, stop: int, step: int) -> range:
+    found = range(start, stop, step)
+    if _is_long(found):
+        raise ValueError("too many parts")
+    return found
+
+
+def _is_long(value: dict | set | frozenset | range) -> bool:
+    try:
+        return len(value) > (MAX_NODES if isinstance(value, range) else MAX_KEYS)
+    except OverflowError:  # a range may be longer than any list
+        return True
 
 
 def _parts(value: slice) -> tuple[Any, Any, Any]:
