@@ -171,6 +171,8 @@ class Worker:
         """
         if self.parent is None or self.parent.poll() is not None or not self._in_step():
             self.start()
+        if self.tier in ("landlock", "none"):  # elsewhere each session has a folder of its own
+            sandbox.tidy_scratch(str(self.work / "scratch"))
         read_end, write_end = os.pipe()
         pid = os.fork()
         if pid == 0:
