@@ -42,15 +42,20 @@ CATEGORIES = ("shape", "dtype", "value", "gradient", "error", "forbidden", "type
 LOSSES_PER_QUESTION = 2  # then the tests that remain share the verdict of the last one
 GRACE_SECONDS = 5.0
 START_SECONDS = 60.0
+USED_UP = "the time for a whole submission was used up"
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Wall-clock seconds.  `test` holds limits of single test cells, by grade id."""
+    """Wall-clock seconds.  `test` holds limits of single test cells, by grade id.
+
+    `submission_seconds` are for all cells and tests together.
+    """
 
     cell_seconds: float = 30.0
     test_seconds: float = 60.0
     test: dict[str, float] = field(default_factory=dict)
+    submission_seconds: float = 1800.0
 
     def of(self, grade_id: str) -> float:
         return self.test.get(grade_id, self.test_seconds)
@@ -90,6 +95,7 @@ class Checker:
     ) -> None:  # fmt: skip
         self.plan, self.names, self.runtime = plan, names, runtime
         self.limits, self.seed, self.stops_at_wrong = limits, seed, stops_at_wrong
+        self.end = time.monotonic() + limits.submission_seconds
         self.namespace = self._trusted_namespace()
         self.own_words = own_words((*plan.setup, *plan.tests))
         self.session: tuple[Channel, socket.socket, int] | None = None
@@ -141,6 +147,8 @@ class Checker:
             if self._stops(found):
                 break
             start = time.monotonic()
+            if start > self.end:
+                n_lost, lost = LOSSES_PER_QUESTION, Lost(results.TIMEOUT, USED_UP)
             if n_lost < LOSSES_PER_QUESTION:
                 try:
                     if not self.in_snapshot:
@@ -191,6 +199,8 @@ class Checker:
     def _open(self, seed: int) -> None:
         """A fresh session with the effects of all earlier cells."""
         while True:
+            if time.monotonic() > self.end:
+                raise Lost(results.TIMEOUT, USED_UP)
             self.session = self.runtime.open()
             channel = self.session[0]
             channel.deadline = time.monotonic() + START_SECONDS
@@ -221,7 +231,7 @@ class Checker:
                     match header.get("reply"):
                         case "start" if running < len(cells):
                             running += 1
-                            channel.deadline = time.monotonic() + self.limits.cell_seconds
+                            channel.deadline = self._deadline(self.limits.cell_seconds)
                         case "cells":
                             self._keep_errors(header)
                             return
@@ -253,10 +263,12 @@ class Checker:
     def _listening(self, seconds: float, what: str) -> Iterator[None]:
         """Gives the other side so long, and turns every way of losing it into Lost."""
         channel, _, pid = self.session
-        channel.deadline = time.monotonic() + seconds
+        channel.deadline = self._deadline(seconds)
         try:
             yield
         except Late:
+            if time.monotonic() > self.end:
+                raise Lost(results.TIMEOUT, USED_UP) from None
             raise Lost(results.TIMEOUT, f"{what} was still running after {seconds:g} s") from None
         except ProcessEnded as error:
             self.in_snapshot, self.remote = False, None
@@ -271,6 +283,9 @@ class Checker:
             if why == "memory":
                 raise Lost(results.MEMORY, "the memory of this submission was used up") from None
             raise Lost(results.CRASH, "the process ended by itself") from None
+
+    def _deadline(self, seconds: float) -> float:
+        return min(time.monotonic() + seconds, self.end)
 
     @staticmethod
     def _ended(status: int) -> Lost:
@@ -347,7 +362,8 @@ class Checker:
         self.remote.forbidden.clear()
         seconds = self.limits.of(test.name)
         signal.signal(signal.SIGALRM, _too_long)
-        signal.setitimer(signal.ITIMER_REAL, seconds + GRACE_SECONDS)
+        left = self._deadline(seconds) - time.monotonic()
+        signal.setitimer(signal.ITIMER_REAL, max(left, 0.0) + GRACE_SECONDS)
         try:
             with self._listening(seconds, "the test"), _quiet() as printed:
                 value, error = _run(test, self.namespace, self.seed)

@@ -72,6 +72,7 @@ class Job:
     cell_seconds: float = 30.0
     test_seconds: float = 60.0
     limits: dict[str, float] = field(default_factory=dict)
+    submission_seconds: float = 1800.0
 
 
 class Worker:
@@ -239,7 +240,7 @@ def graded(job: Job, parent: Runtime) -> Result:
         ["".join(cell["source"]) for cell in source["cells"] if _is_solution(cell)],
         [cell.source for cell in plan.setup],
     )
-    limits = Limits(job.cell_seconds, job.test_seconds, job.limits)
+    limits = Limits(job.cell_seconds, job.test_seconds, job.limits, job.submission_seconds)
     checker = Checker(plan, names, parent, limits=limits, seed=job.seed)
     try:
         cells = checker.grade()
