@@ -52,6 +52,7 @@ ONE_THREAD = {
 START_SECONDS = 120.0
 READ_SECONDS = 30.0  # for reading and rebuilding a notebook
 TOTAL_SECONDS = 3600.0  # for one submission, whatever happens
+CHECKER_BYTES = 4 * 2**30  # beyond what the worker holds; tests compute with what students send
 FIRST_UID, N_UIDS = 61_000, 4_000  # one for each worker on this machine, where root grades
 
 
@@ -203,6 +204,7 @@ def _read_all(read_end: int, seconds: float) -> bytes:
 
 def _answer(judge: Callable[[Runtime], Any], runtime: Runtime, write_end: int) -> None:
     """Grades in a child of the worker, and never returns."""
+    sandbox.limit_memory(CHECKER_BYTES)
     try:
         answer = judge(runtime)
         with open(write_end, "w", encoding="utf-8") as pipe:
