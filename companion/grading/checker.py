@@ -28,7 +28,7 @@ from companion.checks import CheckFailed, NotAttempted
 from companion.grading import results
 from companion.grading.names import parsed
 from companion.grading.rebuild import Cell, Plan, Question, is_hidden
-from companion.grading.remote import Lost, ProcessEnded, Remote, remade, status_of
+from companion.grading.remote import Lost, ProcessEnded, Remote, hostile, remade, status_of
 from companion.grading.reseed import reseeded
 from companion.grading.results import CellResult
 from companion.grading.sandbox import Policy
@@ -43,15 +43,20 @@ LOSSES_PER_QUESTION = 2  # then the tests that remain share the verdict of the l
 MOST_WAITS = 6.0  # wall-clock seconds for one of processor time
 GRACE_SECONDS = 5.0
 START_SECONDS = 60.0
+USED_UP = "the time for a whole submission was used up"
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds, of processor time where the machine is busy.  `test` has those of single tests."""
+    """Seconds, of processor time where the machine is busy.  `test` has those of single tests.
+
+    `submission_seconds` pass on the clock, for all cells and tests together.
+    """
 
     cell_seconds: float = 30.0
     test_seconds: float = 60.0
     test: dict[str, float] = field(default_factory=dict)
+    submission_seconds: float = 1800.0
 
     def of(self, grade_id: str) -> float:
         return self.test.get(grade_id, self.test_seconds)
@@ -96,6 +101,7 @@ class Checker:
     ) -> None:  # fmt: skip
         self.plan, self.names, self.runtime = plan, names, runtime
         self.limits, self.seed, self.stops_at_wrong = limits, seed, stops_at_wrong
+        self.end = time.monotonic() + limits.submission_seconds
         self.namespace = self._trusted_namespace()
         self.own_words = own_words((*plan.setup, *plan.tests))
         self.session: tuple[Channel, socket.socket, int] | None = None
@@ -107,7 +113,7 @@ class Checker:
         self.can_fork = True
         self.in_snapshot = False
         self.notes: list[str] = []
-        self.cell_errors: dict[str, dict[str, Any]] = {}
+        self.cell_errors: dict[str, BaseException] = {}
 
     def grade(self) -> list[CellResult]:
         """Results of all test cells, in the order of the notebook."""
@@ -148,6 +154,8 @@ class Checker:
             if self._stops(found):
                 break
             start = time.monotonic()
+            if start > self.end:
+                n_lost, lost = LOSSES_PER_QUESTION, Lost(results.TIMEOUT, USED_UP)
             if n_lost < LOSSES_PER_QUESTION:
                 try:
                     if not self.in_snapshot:
@@ -199,6 +207,8 @@ class Checker:
     def _open(self, seed: int) -> None:
         """A fresh session with the effects of all earlier cells."""
         while True:
+            if time.monotonic() > self.end:
+                raise Lost(results.TIMEOUT, USED_UP)
             self.session = self.runtime.open()
             channel = self.session[0]
             channel.deadline = time.monotonic() + START_SECONDS
@@ -229,7 +239,7 @@ class Checker:
                     match header.get("reply"):
                         case "start" if running < len(cells):
                             running += 1
-                            channel.deadline = time.monotonic() + self.limits.cell_seconds
+                            channel.deadline = self._deadline(self.limits.cell_seconds)
                         case "cells":
                             self._keep_errors(header)
                             return
@@ -252,7 +262,8 @@ class Checker:
                 raise WireError("a malformed outcome of a cell")
             name, error, _ = outcome
             if isinstance(error, dict):
-                self.cell_errors[str(name)] = error
+                with hostile():
+                    self.cell_errors[str(name)] = remade(error)
             else:
                 self.cell_errors.pop(str(name), None)
 
@@ -261,11 +272,13 @@ class Checker:
         """Gives the other side so long, and turns every way of losing it into Lost."""
         channel, _, pid = self.session
         start = time.monotonic()
-        channel.deadline = start + seconds
+        channel.deadline = self._deadline(seconds)
         channel.more_time = lambda: self._more_time(pid, start, seconds)
         try:
             yield
         except Late:
+            if time.monotonic() > self.end:
+                raise Lost(results.TIMEOUT, USED_UP) from None
             raise Lost(results.TIMEOUT, f"{what} was still running after {seconds:g} s") from None
         except ProcessEnded as error:
             self.in_snapshot, self.remote = False, None
@@ -281,6 +294,9 @@ class Checker:
                 raise Lost(results.MEMORY, "the memory of this submission was used up") from None
             raise Lost(results.CRASH, "the process ended by itself") from None
 
+    def _deadline(self, seconds: float) -> float:
+        return min(time.monotonic() + seconds, self.end)
+
     def _more_time(self, pid: int, start: float, seconds: float) -> float:
         """Limits are processor time where the machine is busy with something else.
 
@@ -292,7 +308,7 @@ class Checker:
         used = max(0.0, self.runtime.used(pid) - used_before - (start - since))
         if used < waited / 20 or waited > MOST_WAITS * seconds:
             return 0.0
-        return seconds - used
+        return min(seconds - used, self.end - time.monotonic())
 
     @staticmethod
     def _ended(status: int) -> Lost:
@@ -408,10 +424,9 @@ class Checker:
 
     def _explained(self, outcome: CellResult, question: Question) -> CellResult:
         """Adds that the answer's own cell stopped early, which explains most failures after it."""
-        error = self.cell_errors.get(question.name)
-        if error is None or outcome.status == results.NOT_ATTEMPTED:
+        raised = self.cell_errors.get(question.name)
+        if raised is None or outcome.status == results.NOT_ATTEMPTED:
             return outcome
-        raised = remade(error)
         said = f"Your cell stopped with {type(raised).__name__}: {raised}"
         if outcome.details.startswith("the notebook defines no"):  # because the cell stopped
             outcome = replace(outcome, message="", hint="")

@@ -106,11 +106,11 @@ class Remote:
             header, body = self.channel.receive()
             match header.get("reply"):
                 case "value":
-                    with _hostile():
+                    with hostile():
                         self._note(header)
                         return self._value(header, body, generators)
                 case "error":
-                    with _hostile():
+                    with hostile():
                         self._note(header)
                         error = remade(header)
                     raise error
@@ -135,7 +135,7 @@ class Remote:
         self.printed.append(text(header["printed"], TEXT_LIMIT))
 
     def _call_back(self, header: dict[str, Any], body: memoryview) -> None:
-        with _hostile():
+        with hostile():
             decoder = Decoder(body, self._find)
             args, kwargs = decoder.value(header["args"]), decoder.value(header["named"])
             function = self.functions[int(header["number"])]
@@ -174,7 +174,7 @@ def status_of(header: dict[str, Any]) -> int:
 
 
 @contextlib.contextmanager
-def _hostile() -> Iterator[None]:
+def hostile() -> Iterator[None]:
     """Turns whatever a malformed reply causes into WireError."""
     try:
         yield
@@ -211,9 +211,15 @@ def remade(header: dict[str, Any]) -> BaseException:
 
 def _class_of(name: str, bases: list[str]) -> type[Exception]:
     """A class with this name that derives from the nearest built-in exception."""
-    known = (getattr(builtins, base, None) for base in (name, *bases))
+    known = (getattr(builtins, base, None) for base in (name, *bases) if base.isidentifier())
     nearest = next(
-        (kind for kind in known if isinstance(kind, type) and issubclass(kind, Exception)),
+        (
+            kind
+            for kind in known
+            if isinstance(kind, type)
+            and issubclass(kind, Exception)
+            and not issubclass(kind, BaseExceptionGroup)  # cannot be made from a text
+        ),
         RuntimeError,
     )
     if issubclass(nearest, UnicodeError | StopIteration) and nearest.__name__ != name:

@@ -324,7 +324,7 @@ def isolate(policy: Policy, *, keep_fds: tuple[int, ...]) -> None:
     _limit(resource.RLIMIT_FSIZE, policy.file_bytes)
     _limit(resource.RLIMIT_NOFILE, policy.n_files)
     _limit(resource.RLIMIT_CPU, policy.cpu_seconds, policy.cpu_seconds + 1)
-    _limit(resource.RLIMIT_DATA, _status(os.getpid())["VmData"] + policy.memory_bytes)
+    limit_memory(policy.memory_bytes)
     if policy.tier != "none":
         landlock.restrict(_rules(policy, visible))
         landlock.refuse_system_calls(unix_sockets=policy.tier in _WITH_NAMESPACES)
@@ -500,6 +500,11 @@ def _close_all_but(keep_fds: tuple[int, ...]) -> None:
     kept = sorted({0, 1, 2, *keep_fds})
     for low, high in zip(kept, [*kept[1:], 2**31 - 1], strict=True):
         os.closerange(low + 1, high)
+
+
+def limit_memory(n_bytes: int) -> None:
+    """Let this process, and each that it starts, map so many bytes of data more than it has."""
+    _limit(resource.RLIMIT_DATA, _status(os.getpid())["VmData"] + n_bytes)
 
 
 def _limit(kind: int, soft: int, hard: int | None = None) -> None:

@@ -26,6 +26,7 @@ MAX_FRAME = 128 * 2**20  # bytes, header and buffers
 MAX_HEADER = 16 * 2**20
 MAX_DEPTH = 40
 MAX_NODES = 500_000
+MAX_KEYS = 20_000  # of a set or dict: equal hashes make building it take the square of that
 LENGTHS = struct.Struct("!II")  # header, buffers
 
 TORCH_TYPES = {
@@ -171,6 +172,8 @@ class Encoder:
             return ["tuple", [self.tree(item, below) for item in tuple.__iter__(value)]]
         if isinstance(value, list):
             return ["list", [self.tree(item, below) for item in list.__iter__(value)]]
+        if isinstance(value, dict | set | frozenset | range) and _is_long(value):
+            raise Unsupported(f"a {kind.__name__} with too many parts does not cross.")
         if isinstance(value, dict):
             pairs = dict.items(value)
             return ["dict", [[self.tree(k, below), self.tree(v, below)] for k, v in pairs]]
@@ -274,6 +277,11 @@ class Decoder:
             raise TypeError("no list")
         return [self.value(tree, depth) for tree in trees]
 
+    def _keys(self, depth: int, trees: list[Any]) -> set[Any]:
+        if len(trees) > MAX_KEYS:
+            raise ValueError("too many parts")
+        return {self.value(tree, depth) for tree in trees}
+
     def buffer(self, n_bytes: int) -> bytearray:
         """The next `n_bytes` of the frame."""
         if type(n_bytes) is not int or not 0 <= n_bytes <= len(self.body) - self.place:
@@ -312,6 +320,8 @@ class Decoder:
         return generator
 
     def _dict(self, depth: int, pairs: list[Any]) -> dict[Any, Any]:
+        if len(pairs) > MAX_KEYS:
+            raise ValueError("too many parts")
         return {self.value(k, depth): self.value(v, depth) for k, v in pairs}
 
     def _named(self, _: int, module: str, name: str) -> Any:
@@ -326,12 +336,12 @@ class Decoder:
         "size": lambda self, d, sizes: torch.Size(_sizes(sizes)),
         "tuple": lambda self, d, trees: tuple(self._items(d, trees)),
         "list": lambda self, d, trees: self._items(d, trees),
-        "set": lambda self, d, trees: set(self._items(d, trees)),
-        "frozenset": lambda self, d, trees: frozenset(self._items(d, trees)),
+        "set": lambda self, d, trees: self._keys(d, trees),
+        "frozenset": lambda self, d, trees: frozenset(self._keys(d, trees)),
         "dict": _dict,
         "complex": lambda self, d, real, imag: complex(float(real), float(imag)),
         "bytes": lambda self, d, n_bytes: bytes(self.buffer(n_bytes)),
-        "range": lambda self, d, start, stop, step: range(start, stop, step),
+        "range": lambda self, d, start, stop, step: _range(start, stop, step),
         "slice": lambda self, d, *parts: slice(*(self.value(part, d) for part in parts)),
         "ellipsis": lambda self, d: Ellipsis,
         "dtype": lambda self, d, name: TORCH_TYPES[name],
@@ -352,6 +362,20 @@ def _sizes(shape: list[int]) -> list[int]:
     if len(shape) > 64 or not all(type(n) is int and 0 <= n < 2**40 for n in shape):
         raise ValueError("no shape")
     return shape
+
+
+def _range(start: int, stop: int, step: int) -> range:
+    found = range(start, stop, step)
+    if _is_long(found):
+        raise ValueError("too many parts")
+    return found
+
+
+def _is_long(value: dict | set | frozenset | range) -> bool:
+    try:
+        return len(value) > (MAX_NODES if isinstance(value, range) else MAX_KEYS)
+    except OverflowError:  # a range may be longer than any list
+        return True
 
 
 def _parts(value: slice) -> tuple[Any, Any, Any]:

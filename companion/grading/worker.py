@@ -50,6 +50,7 @@ ONE_THREAD = {
 START_SECONDS = 120.0
 READ_SECONDS = 30.0  # for reading and rebuilding a notebook
 TOTAL_SECONDS = 3600.0  # for one submission, whatever happens
+CHECKER_BYTES = 4 * 2**30  # beyond what the worker holds; tests compute with what students send
 FIRST_UID, N_UIDS = 61_000, 4_000  # one for each worker on this machine, where root grades
 
 
@@ -70,6 +71,7 @@ class Job:
     cell_seconds: float = 30.0
     test_seconds: float = 60.0
     limits: dict[str, float] = field(default_factory=dict)
+    submission_seconds: float = 1800.0
 
 
 class Worker:
@@ -180,6 +182,8 @@ class Worker:
         if not self._in_step():
             self.launch()
             self.start()
+        if self.tier in ("landlock", "none"):  # elsewhere each session has a folder of its own
+            sandbox.tidy_scratch(str(self.work / "scratch"))
         read_end, write_end = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -211,6 +215,7 @@ def _read_all(read_end: int, seconds: float) -> bytes:
 
 def _answer(judge: Callable[[Runtime], Any], runtime: Runtime, write_end: int) -> None:
     """Grades in a child of the worker, and never returns."""
+    sandbox.limit_memory(CHECKER_BYTES)
     try:
         answer = judge(runtime)
         with open(write_end, "w", encoding="utf-8") as pipe:
@@ -254,7 +259,7 @@ def graded(job: Job, parent: Runtime) -> Result:
         ["".join(cell["source"]) for cell in source["cells"] if _is_solution(cell)],
         [cell.source for cell in plan.setup],
     )
-    limits = Limits(job.cell_seconds, job.test_seconds, job.limits)
+    limits = Limits(job.cell_seconds, job.test_seconds, job.limits, job.submission_seconds)
     checker = Checker(plan, names, parent, limits=limits, seed=job.seed)
     try:
         cells = checker.grade()

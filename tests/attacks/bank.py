@@ -45,9 +45,11 @@ class Case:
     attacked: tuple[str, ...] = ()
     shown_by: str = "stock"
     statuses: tuple[str, ...] = ()  # of the attacked hidden tests; any but ok where empty
+    visible_statuses: tuple[str, ...] = ()
     spares_others: bool = True  # whether the questions that were not attacked get full points
     visible_counts: bool = False  # whether the answer is right for the inputs of visible tests
     test_seconds: float = 10.0
+    submission_seconds: float = 1800.0
     edit: Callable[[dict[str, Any]], Any] | None = None
     files: dict[str, str] = field(default_factory=dict)
     secret: str = ""  # what must not come out, where it is no canary of the lab
@@ -92,8 +94,7 @@ def notebook(
 
 
 def hand_in(case: Case, folder: Path, fill_in: Callable[[str], str] = str) -> Path:
-    """Writes the case as a submission; returns its folder."""
-    folder.mkdir(parents=True)
+    """Writes the case into the folder of a submission, and returns it."""
     made = notebook(case.answers, case.extra, fill_in)
     if case.edit is not None:
         made = case.edit(made)

@@ -73,14 +73,19 @@ class Lab:
     def fill_in(self, text: str) -> str:
         """Tells an attack where things are."""
         places = {"{port}": self.listeners[0].getsockname()[1], "{victim}": self.victim.pid,
-                  "{marks}": self.marks, "{service}": self.course.parent / "service", "{course}": self.course}  # fmt: skip
+                  "{marks}": self.marks, "{me}": self.n_handed_in, "{service}": self.course.parent / "service", "{course}": self.course}  # fmt: skip
         for name, place in places.items():
             text = text.replace(name, str(place))
         return text
 
     def hand_in(self, case: Case) -> Path:
+        return hand_in(case, self.new_folder(), self.fill_in)
+
+    def new_folder(self) -> Path:
         self.n_handed_in += 1
-        return hand_in(case, self.submissions / str(self.n_handed_in), self.fill_in)
+        folder = self.submissions / str(self.n_handed_in)
+        folder.mkdir(parents=True)
+        return folder
 
     def damage(self) -> list[str]:
         """What an attack did outside of its own process since the last call; undoes it."""
@@ -113,6 +118,8 @@ class Lab:
         return found
 
     def stock(self, case: Case, seconds: float = 8.0) -> stock.Run:
+        self.n_handed_in += 1
+
         def fill_in(text: str) -> str:
             return self.fill_in(text.replace("{victim}", str(stock.VICTIM)))
 

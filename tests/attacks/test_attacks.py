@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
+import re
 import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
-from companion.grading import feedback, results, sandbox
+from companion.grading import checker, feedback, results, sandbox
 from companion.grading.rebuild import rebuild, rebuilt_notebook
 from companion.grading.submission import read_notebook
 from tests.attacks.bank import QUESTIONS, TARGET, TESTS, Case, notebook, source
@@ -56,7 +58,8 @@ def _attack(case: Case, lab, worker) -> None:
     for _ in range(1 + case.twice):
         folder = lab.hand_in(case)
         result = grade(worker, folder, test_seconds=case.test_seconds,
-                       cell_seconds=case.test_seconds, seed=case.seed)  # fmt: skip
+                       cell_seconds=case.test_seconds, seed=case.seed,
+                       submission_seconds=case.submission_seconds)  # fmt: skip
     said = {cell.grade_id: (cell.status, cell.points, cell.message, cell.details)
             for cell in result.cells}  # fmt: skip
     points = result.points()
@@ -78,6 +81,8 @@ def _attack(case: Case, lab, worker) -> None:
     for name in case.questions:
         status = said[TESTS[name][1]][0]
         assert status in case.statuses or (not case.statuses and status != results.OK), said
+        status = said[TESTS[name][0]][0]
+        assert status in case.visible_statuses or not case.visible_statuses, said
     if case.spares_others:
         for name in set(QUESTIONS) - set(case.questions):
             assert all(said[test][0] == results.OK for test in TESTS[name]), said
@@ -143,12 +148,50 @@ def _in_a_cold_start(case: Case, lab, *_) -> None:
     assert lab.damage()
 
 
+def _in_the_visible_test(case: Case, lab, worker_of, _) -> None:
+    result = grade(worker_of(sandbox.best()), lab.hand_in(case), test_seconds=case.test_seconds)
+    assert result.points()["test_runs"] == 1.0, result.cells
+
+
 def _in_its_visible_tests(case: Case, lab, *_) -> None:
     run = lab.stock(case)
     assert all(run.points[TESTS[name][0]] == 1.0 for name in case.questions)
 
 
+def _with_an_honest_frame(case: Case, lab, worker_of, _) -> None:
+    """What the same code sends counts as the answer, so that only its content stops it."""
+    text = re.sub(r"    send\(.*\)\n", "    send(value(HONEST))\n", case.answers["runs"])
+    assert text != case.answers["runs"]
+    honest = replace(case, answers={"runs": text})
+    result = grade(worker_of(sandbox.best()), lab.hand_in(honest), test_seconds=1.0)
+    assert result.points()["test_runs"] == 1.0, result.cells
+
+
+def _without_a_guard(case: Case, lab, worker_of, monkeypatch) -> None:
+    """A checker that does not expect odd replies fails, and the submission stays ungraded."""
+    monkeypatch.setattr(checker, "hostile", contextlib.nullcontext)
+    result = grade(worker_of(sandbox.best()), lab.hand_in(case), test_seconds=2.0)
+    assert result.status == results.INFRASTRUCTURE
+
+
+def _in_its_own_questions(case: Case, lab, worker_of, _) -> None:
+    """The process reaches questions that are not its own, where it can only do damage."""
+    result = grade(worker_of(sandbox.best()), lab.hand_in(case), test_seconds=case.test_seconds)
+    others = {cell.status for cell in result.cells if cell.question not in case.questions}
+    assert others != {results.OK}, result.cells
+
+
+def _in_tier_none(case: Case, lab, worker_of, _) -> None:
+    result = grade(worker_of("none"), lab.hand_in(case), test_seconds=2.0)
+    assert any(case.secret in cell.details for cell in result.cells), result.cells
+
+
 WEAKENED = {
+    "an honest frame": _with_an_honest_frame,
+    "no guard": _without_a_guard,
+    "its own questions": _in_its_own_questions,
+    "the visible test": _in_the_visible_test,
+    "tier none": _in_tier_none,
     "a cold start": _in_a_cold_start,
     "its visible tests": _in_its_visible_tests,
 }

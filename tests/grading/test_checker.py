@@ -210,6 +210,7 @@ def test_what_ends_the_process_costs_its_own_question(grade, answer, status, say
 def test_limits_are_processor_time_on_a_busy_machine(monkeypatch, waited, used, more):
     now = 1000.0
     checker = object.__new__(Checker)
+    checker.end = now + 1000.0
     checker.used = 5.0, now - waited - 3.0  # read three seconds before this test began
     checker.runtime = types.SimpleNamespace(used=lambda pid: 5.0 + 3.0 + used)
     monkeypatch.setattr(time, "monotonic", lambda: now)

@@ -92,6 +92,7 @@ def everything():
     return {
         "size": torch.Size([2, 3]), "number": np.float32(1.5), "none": None, "text": "a",
         "pair": (nn.Parameter(X), [1, True]), "array": np.ones(2), "set": {1},
+        "object": object(),
     }  # fmt: skip
 
 

@@ -163,9 +163,12 @@ found = []
 for folder in (".", "/tmp", "/dev/shm", os.path.expanduser("~")):
     path = os.path.join(folder, "lic-left-behind")
     try:
-        if os.path.exists(path):
+        if open(path).read() != "{me}":
             found.append("left-by-" + "another")
-        open(path, "w").write("left")
+    except OSError:
+        pass
+    try:
+        open(path, "w").write("{me}")
     except OSError:
         pass
 """

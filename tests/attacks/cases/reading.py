@@ -24,13 +24,10 @@ CASES = [
         "test cells run in another process",
         "points",
         {
-            "softmax": FRAMES + "def softmax(scores, temperature):\n"
-            "    return from_the_test('expected')\n",
             "moving_sum": FRAMES + "def moving_sum(series, width):\n"
             "    return from_the_test('expected')\n",
             "runs": FRAMES + "def runs(text):\n    return from_the_test('expected')\n",
         },
-        attacked=("moving_sum", "runs"),
     ),
     Case(
         "expected_value_in_memory",

@@ -179,14 +179,15 @@ except OSError:
         spares_others=False,
         statuses=("timeout",),
         test_seconds=2.0,
+        submission_seconds=5.0,
     ),
     Case(
-        "range_without_end",
+        "long_range_returned",
         "returns a range of 2 * 10**8 numbers, which costs nothing until somebody lists it",
         "ranges that cross have a limited length; the checker's memory is limited",
         "harm",
         {"moving_sum": "def moving_sum(series, width):\n    return range(2 * 10**8)\n"},
-        statuses=("tampered", "wrong", "memory", "error"),
+        statuses=("error",),
     ),
     Case(
         "broadcast_blown_up",
@@ -195,8 +196,9 @@ except OSError:
         "harm",
         {
             "moving_sum": "def moving_sum(series, width):\n"
-            "    return torch.zeros(120 * 2**20, 1, dtype=torch.uint8)\n"
+            "    return torch.zeros(100 * 2**20, 1, dtype=torch.uint8)\n"
         },
-        statuses=("memory",),
+        statuses=("wrong",),
+        visible_statuses=("memory",),
     ),
 ]

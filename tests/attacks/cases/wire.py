@@ -64,7 +64,7 @@ CASES = [
         "replies with handles to objects that nobody made",
         "a handle is a number, and equal to no value",
         'value(["list", [["handle", 0, "list"], ["handle", -1, "x" * 1000]]])',
-        statuses=("wrong", "error"),
+        statuses=("wrong", "timeout"),
     ),
     _case(
         "frame_too_large",
@@ -114,7 +114,7 @@ CASES = [
         "tensor_of_false_size",
         "sends a tensor whose shape and bytes disagree",
         "shape and bytes are compared",
-        'value(["tensor", "float32", [2**20, 2**20], False, 4]), b"abcd"',
+        'value(["tensor", "float32", [2**20, 2**20], False, 4, [0, 1]]), b"abcd"',
         statuses=("tampered",),
     ),
     _case(
@@ -137,7 +137,7 @@ CASES = [
         "exceptions are made anew, with nothing from the reply but text",
         '{"reply": "error", "type": "ExceptionGroup", "bases": ["ExceptionGroup"], "message": 1,'
         ' "restored": [], "printed": ""}',
-        statuses=("error", "tampered"),
+        statuses=("error", "timeout"),
     ),
     _case(
         "error_with_odd_fields",
@@ -176,18 +176,19 @@ CASES = [
         shown_by="no guard",
     ),
     Case(
-        "two_processes_answer",
-        "forks at the first call; both processes read the connection and answer what comes",
-        "each question has a process of its own, and values are compared with this test's own",
+        "answered_in_advance",
+        "sends the answer of the visible test twice, so that the next call finds one waiting",
+        "an answer counts for what it says, compared with what this test expects",
         "points",
         {
             "runs": FORGE
             + """def runs(text):
-    os.fork()
-    return []
+    send(value(HONEST))
+    return [("a", 2), ("b", 1)]
 """
         },
-        shown_by="its own questions",
+        visible_counts=True,
+        shown_by="the visible test",
         test_seconds=2.0,
     ),
     Case(
@@ -217,25 +218,38 @@ def softmax(scores, temperature):
         test_seconds=2.0,
     ),
     Case(
-        "parent_killed",
-        "kills the process that forked it, and tries to debug it",
-        "process namespace, seccomp; the runtime parent belongs to another user",
+        "session_killed",
+        "kills the process that forked it",
+        "a lost session is one submission's; the runtime parent is out of reach",
         "harm",
         {
             "runs": FORGE
             + """def runs(text):
-    import ctypes, signal
+    import signal, time
     if "companion.grading.session" not in sys.modules:
         return []
-    for pid in (os.getppid(), 1):
-        ctypes.CDLL(None).ptrace(16, pid, 0, 0)
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except OSError:
-            pass
-    return []
+    parent = os.getppid()
+    os.kill(parent, signal.SIGKILL)
+    time.sleep(0.2)
+    raise ValueError("parent-is-" + ("there" if os.getppid() == parent else "gone"))
 """
         },
+        secret="parent-is-gone",
+        known={"landlock": "a session can end itself; that costs its own submission alone"},
         shown_by="tier none",
+    ),
+    Case(
+        "debugger_attached",
+        "attaches a debugger to another process, which dies when the debugger does",
+        "process namespace, seccomp",
+        "harm",
+        {
+            "runs": WRONG["runs"]
+            + """
+import ctypes
+seize, exit_kill = 0x4206, ctypes.c_long(1 << 20)
+ctypes.CDLL(None).ptrace(seize, {victim}, 0, exit_kill)
+"""
+        },
     ),
 ]
