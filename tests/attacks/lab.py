@@ -5,16 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import shutil
 import signal
 import socket
 import subprocess
-import sys
-import time
 from pathlib import Path
 
-from companion.grading import sandbox
 from companion.grading.results import Result
 from companion.grading.worker import Job, Worker
 from tests.attacks import stock

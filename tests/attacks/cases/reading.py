@@ -1,6 +1,6 @@
 """Reading hidden tests or expected values: files, frames, history, memory, arguments."""
 
-from tests.attacks.bank import WRONG, Case
+from tests.attacks.bank import Case
 
 GROUP = "reading the tests"
 
