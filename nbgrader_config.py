@@ -40,3 +40,18 @@ c.Execute.interrupt_on_timeout = True
 # nbgrader scores a test cell 0 when anything stands on stderr, and torch warns a lot.
 c.IgnorePattern.enabled = True
 c.IgnorePattern.pattern = "."
+
+# Submissions run in a sandbox, and their points are decided outside of it.
+c.Autograde.pre_convert_hook = "companion.grading.bridge.clear_submission"
+c.Autograde.exporter_class = "companion.grading.bridge.SubmissionExporter"
+c.Autograde.sanitize_preprocessors = ["nbgrader.preprocessors.CheckCellMetadata"]
+c.Autograde.autograde_preprocessors = [
+    "companion.grading.bridge.GradeOutside",
+    "companion.grading.bridge.SaveVerified",
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+c.GenerateFeedback.exporter_class = "companion.grading.bridge.FeedbackExporter"
+c.GenerateFeedback.preprocessors = []  # the page is made from the result
+# What students write in Markdown cells is shown in the formgrader, where it could run scripts.
+c.HTMLExporter.filters = {"markdown2html": "companion.grading.bridge.safe_markdown"}

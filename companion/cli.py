@@ -78,8 +78,23 @@ def _parser() -> argparse.ArgumentParser:
     command = add("solution", _solution, "show a task's worked answer, after an attempt")
     command.add_argument("name", help=one)
     command.add_argument("task", help="the task, as `companion check` names it")
-    command = add("grade", _grade, "grade what was handed in, with plain nbgrader (instructors)")
+    command = add("grade", _grade, "grade what was handed in (instructors)")
     command.add_argument("name", help=one)
+    command.add_argument("--students", metavar="A,B", help="these students alone")
+    command.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1), metavar="N",
+                         help="processes that grade at the same time")  # fmt: skip
+    command.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="S",
+        help="random numbers of the students' code and of the hidden tests",
+    )
+    command.add_argument(
+        "--require-tier",
+        metavar="TIER",
+        help="bubblewrap, namespace, landlock or none: refuse a weaker sandbox",
+    )
     return parser
 
 
@@ -248,38 +263,18 @@ def _grade(options: argparse.Namespace) -> int:
     name = course.assignment(options.name)
     if not (course.solutions / name).is_dir():
         raise CourseError("grading needs solutions/, which this copy of the course does not hold")
-    print(
-        "Plain nbgrader: submissions run with your rights, and its feedback shows hidden tests.\n"
-        "Grade only notebooks of people you trust, and do not release build/grading/feedback."
-    )
-    release = "--CourseDirectory.release_directory=build/grading/release"
-    steps = [["generate_assignment", name, "--force", release]]
+    from companion.grading import run
+
     if (_exchange_root(course) / COURSE_ID / "inbound").is_dir():
-        steps.append(["collect", name, "--update"])
-    steps.append(["autograde", name, "--force"])
-    for step in steps:
-        command = [sys.executable, "-m", "nbgrader", *step]
+        command = [sys.executable, "-m", "nbgrader", "collect", name, "--update"]
         done = subprocess.run(command, cwd=course.root, capture_output=True, text=True)
-        if done.returncode and step[0] != "autograde":
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise CourseError(f"nbgrader {step[0]} failed: {last}")
         if done.returncode:
-            print(f"nbgrader could not grade everything:\n{done.stderr[-2000:]}", file=sys.stderr)
-    return _print_grades(course, name) or done.returncode and WRONG
-
-
-def _print_grades(course: Course, name: str) -> int:
-    from nbgrader.api import Gradebook
-
-    database = course.root / "build" / "grading" / "gradebook.db"
-    with Gradebook(f"sqlite:///{database}", COURSE_ID) as book:
-        rows = sorted(
-            (s.student.id, s.score, s.max_score, "to read" if s.needs_manual_grade else "")
-            for s in book.assignment_submissions(name)
-        )
-    if not rows:
-        print(f"nothing was handed in for {name}")
-        return WRONG
-    for student, score, most, manual in rows:
-        print(f"{student:<24} {score:g} / {most:g}  {manual}".rstrip())
-    return FINE
+            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise CourseError(f"nbgrader collect failed: {last}")
+    students = tuple(filter(None, (options.students or "").split(",")))
+    graded = run.grade_class(
+        course.root, name, students=students, workers=options.workers, seed=options.seed,
+        require_tier=options.require_tier,
+    )  # fmt: skip
+    print("\n".join(run.table(graded)))
+    return FINE if graded.is_complete else WRONG

@@ -403,16 +403,19 @@ def test_a_class_hands_in_where_the_instructor_says(course, capsys, tmp_path):
 def test_grade_prints_a_row_per_student(course, capsys):
     shutil.copy(Path(__file__).parents[1] / "nbgrader_config.py", course.root)
     cli.main(["start"])
-    assert cli.main(["grade", NAME]) == 1
-    assert f"nothing was handed in for {NAME}" in capsys.readouterr().out
+    assert cli.main(["grade", NAME]) == 2
+    assert f"nothing was handed in for {NAME}" in capsys.readouterr().err
     answer(course, **BODIES)
     assert cli.main(["submit", NAME]) == 0
     before = course.released(NAME).read_bytes()
     capsys.readouterr()
+    assert cli.main(["grade", NAME, "--students", "nobody"]) == 2
+    assert cli.main(["grade", NAME, "--require-tier", "vault"]) == 2
+    assert "no tier 'vault'" in capsys.readouterr().err
     assert cli.main(["grade", NAME]) == 0
     out = capsys.readouterr().out
-    assert re.search(r"10 / 12  to read$", out, re.MULTILINE), out
-    assert "do not release build/grading/feedback" in out
+    assert re.search(r"10/10 .*1 to read", out), out
+    assert "1 submissions in" in out and "sandbox: " in out
     assert course.released(NAME).read_bytes() == before
 
 

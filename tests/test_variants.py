@@ -9,16 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from companion.grading.names import names_defined, names_used, parsed
+from companion.grading.rebuild import Cell
 from tools import variants
-from tools._assignment import (
-    Assignment,
-    Task,
-    find,
-    load,
-    names_defined,
-    names_used,
-    stub,
-)
+from tools._assignment import Assignment, Task, find, load, stub
 from tools._runner import Job, Runner
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,7 +54,7 @@ def test_reference_scores_full(name, runner):
 
 
 @pytest.mark.parametrize("name", ASSIGNMENTS)
-def test_stub_is_not_attempted_in_one_line(name, runner):
+def test_stub_is_not_attempted(name, runner):
     assert variants.check_stubs(ASSIGNMENTS[name], runner) == []
 
 
@@ -79,7 +73,7 @@ def test_dependents_follow_names(tiny):
 def test_names_of_a_cell():
     source = "import torch as t\nif True:\n    a, b = 1, 2\nclass C:\n    d = 1\ncall('f', a)"
     assert names_defined(source) == {"a", "b", "C"}
-    assert {"f", "a", "call"} <= names_used(source)
+    assert {"f", "a", "call"} <= names_used(parsed(source))
 
 
 def test_stub_keeps_what_surrounds_the_solution(tiny):
@@ -173,12 +167,13 @@ def test_stub_that_computes_is_noticed(tiny, runner):
 
 def test_runner_scores_as_nbgrader_does(runner):
     cells = (
-        ("setup", "from companion.checks import partial", None),
-        ("value", "1 + 1; 'text'", 2.0),
-        ("part", "partial(0.5, 'half')", 2.0),
-        ("too_much", "3", 2.0),
-        ("raises", "assert False, 'no'", 2.0),
-        ("nothing", "x = 1", 2.0),
+        Cell("setup", "setup", "from companion.checks import partial"),
+        Cell("answer", "solution", ""),
+        Cell("value", "test", "1 + 1; 'text'", 2.0),
+        Cell("part", "test", "partial(0.5, 'half')", 2.0),
+        Cell("too_much", "test", "3", 2.0),
+        Cell("raises", "test", "assert False, 'no'", 2.0),
+        Cell("nothing", "test", "x = 1", 2.0),
     )
     outcomes = runner.run(Job(cells)).outcomes
     assert {name: (o.status, o.points) for name, o in outcomes.items()} == {
@@ -188,11 +183,28 @@ def test_runner_scores_as_nbgrader_does(runner):
     assert "half" in outcomes["part"].message
 
 
+def test_tensors_keep_their_layout_on_the_way(runner):
+    test = """
+import torch
+from companion.checks import call
+for x in torch.ones(2, 3, 4), torch.ones(2, 3).T, torch.ones(2, 3, 1, 5).permute(3, 0, 2, 1):
+    assert call("strides", x) == list(x.stride()), x.stride()
+    assert call("same", x).stride() == x.stride()
+    assert torch.equal(call("same", x), x)
+for x in torch.ones(3).expand(2, 3), torch.ones(4, 4)[:, ::2], torch.ones(0, 3), torch.ones(()):
+    assert call("strides", x) == list(x.clone().stride()), x.stride()
+"""
+    answer = "def strides(x):\n    return list(x.stride())\ndef same(x):\n    return x"
+    cells = (Cell("answer", "solution", answer), Cell("test", "test", test, 1.0))
+    outcome = runner.run(Job(cells)).outcomes["test"]
+    assert outcome.status == "passed", outcome.message
+
+
 def test_runner_survives_a_broken_cell(runner):
     cells = (
-        ("a", "def f(:", None),
-        ("b", "1 / 0", None),
-        ("t", "assert 'f' not in globals()", 1.0),
+        Cell("a", "solution", "def f(:"),
+        Cell("b", "solution", "1 / 0"),
+        Cell("t", "test", "assert 'f' not in globals()", 1.0),
     )
     report = runner.run(Job(cells))
     assert set(report.broken) == {"a", "b"} and report.points == 1.0

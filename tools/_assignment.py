@@ -16,20 +16,17 @@ import nbformat
 import yaml
 from nbformat import NotebookNode
 
+from companion.grading import rebuild
+from companion.grading.names import names_defined, names_used, parsed
+
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN_SOLUTION, END_SOLUTION = "BEGIN SOLUTION", "END SOLUTION"
 BEGIN_HIDDEN, END_HIDDEN = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"
 
 
 @dataclass(frozen=True)
-class Cell:
+class Cell(rebuild.Cell):
     """A code cell, or a written answer: `kind` is "setup", "solution", "test" or "written"."""
-
-    name: str
-    kind: str
-    source: str
-    points: float
-    position: int
 
     @cached_property
     def defines(self) -> frozenset[str]:
@@ -37,7 +34,7 @@ class Cell:
 
     @cached_property
     def uses(self) -> frozenset[str]:
-        return names_used(self.source)
+        return names_used(parsed(self.source))
 
 
 @dataclass(frozen=True)
@@ -194,50 +191,9 @@ def _cells(notebook: NotebookNode) -> Iterator[Cell]:
         yield Cell(name, kind, cell.source, points, position)
 
 
-def names_defined(source: str) -> frozenset[str]:
-    """Names that a cell defines at its top level: functions, classes, variables; no imports."""
-    found: set[str] = set()
-
-    def visit(statements: list[ast.stmt]) -> None:
-        for node in statements:
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                found.add(node.name)
-                continue
-            if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
-                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                for target in targets:
-                    found.update(n.id for n in ast.walk(target) if isinstance(n, ast.Name))
-            for block in ("body", "orelse", "finalbody"):
-                visit(getattr(node, block, []))
-            for handler in getattr(node, "handlers", []):
-                visit(handler.body)
-
-    visit(_parse(source).body)
-    return frozenset(found)
-
-
-def names_used(source: str) -> frozenset[str]:
-    """Names that a cell reads, and words it passes as text, as in `call("conv1d", x)`."""
-    found: set[str] = set()
-    for node in ast.walk(_parse(source)):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            found.add(node.id)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if node.value.isidentifier():
-                found.add(node.value)
-    return frozenset(found)
-
-
-def _parse(source: str) -> ast.Module:
-    try:
-        return ast.parse(source)
-    except SyntaxError:
-        return ast.Module(body=[], type_ignores=[])
-
-
 def docstring_of(source: str) -> str:
     """The docstring of the first function or class of a cell that has one."""
-    for node in _parse(source).body:
+    for node in parsed(source).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             text = ast.get_docstring(node)
             if text:

@@ -1,38 +1,34 @@
-"""Runs notebook cells in forked children of a preloaded interpreter, one child for each job.
+"""Runs notebook cells the way the grader runs a submission, many notebooks one after the other.
 
-    with Runner(workers=2, preload=["torch", "companion.checks"]) as runner:
+    with Runner(workers=2, preload=["companion.checks"]) as runner:
         report = runner.submit(job).result()
 
-Each worker is a process of its own that imports torch once, stays single-threaded, and forks for
-every job, so that a job costs its own compute and about 20 ms.  A child that exceeds its time
-limit is killed with everything it started.  Cells score as nbgrader scores them: an exception is
-0 points, a number as the last expression is partial credit, anything else is full credit.
-
-For trusted files of this repository.  It is no sandbox.
+Each worker is a process of its own with a `companion.grading` worker: answers run in a sandboxed
+session, test cells in a trusted checker, and only plain data crosses.  What works here therefore
+works when a class is graded.  torch is imported once, so a job costs its own compute and the forks
+of checker, session and snapshots.
 """
 
 from __future__ import annotations
 
 import ast
-import contextlib
-import doctest
 import importlib
-import io
 import json
-import linecache
 import os
 import queue
-import select
-import signal
 import subprocess
 import sys
 import time
-import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from companion.grading import results, sandbox
+from companion.grading.names import names_of_student
+from companion.grading.rebuild import Cell, Plan, Question
+from companion.grading.results import CellResult
 
 ROOT = Path(__file__).resolve().parent.parent
 ONE_THREAD = {
@@ -44,19 +40,36 @@ ONE_THREAD = {
         "NUMEXPR_NUM_THREADS",
     )
 }
-MEMORY_LIMIT = 6 * 2**30
+STATUSES = {
+    results.OK: "passed", results.WRONG: "failed", results.ERROR: "error",
+    results.MEMORY: "error", results.TIMEOUT: "timeout", results.CRASH: "crash",
+    results.TAMPERED: "crash", results.NOT_ATTEMPTED: "not attempted",
+}  # fmt: skip
+SEED = 0  # hidden tests as they are written
+EXAMPLE = "the example of the docstring"
+EXAMPLE_CELL = """
+def example_holds():
+    import doctest
+
+    test = doctest.DocTestParser().get_doctest({docstring!r}, dict(globals()), "example", None, 0)
+    options = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    runner = doctest.DocTestRunner(optionflags=options, verbose=False)
+    return runner.run(test, out=lambda text: None).failed == 0
+"""
+EXAMPLE_TEST = "from companion import checks\nchecks.same(checks.call('example_holds'), True)"
 
 
 @dataclass(frozen=True)
 class Job:
-    """Cells in the order in which they run.
+    """The cells of a source notebook ("setup", "solution" or "test"), in their order.
 
-    `cells` holds (name, source, points); points is None for a cell that is not a test.  `example`
-    is a docstring whose `>>>` lines run last.  With `stop_at_failure`, the job ends at the first
-    test cell that fails by a check.
+    `answers` replaces solution cells, by name.  `seconds` of wall-clock time are given to each
+    cell.  `example` is a docstring whose `>>>` lines run last.  With `stop_at_failure`, the job
+    ends at the first test cell that fails by a check.
     """
 
-    cells: tuple[tuple[str, str, float | None], ...]
+    cells: tuple[Cell, ...]
+    answers: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 60.0
     example: str = ""
     stop_at_failure: bool = False
@@ -67,14 +80,14 @@ class Outcome:
     """What a test cell did.
 
     `status` is "passed", "partial", "failed" (by a check), "error" (by any other exception),
-    "not attempted", "timeout", or "crash" where the process died.
+    "not attempted", "timeout", or "crash" where the session ended.  `message` is the instructor's:
+    for a hidden test it says what was observed.
     """
 
     status: str
     points: float = 0.0
     message: str = ""
     category: str = ""
-    traceback: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,14 +105,18 @@ class Report:
 
 
 class Runner:
-    """`workers` preloaded processes; `submit(job)` gives a Future of a Report."""
+    """`workers` preloaded processes; `submit(job)` gives a Future of a Report.
+
+    The future raises RuntimeError where the grader itself failed.
+    """
 
     def __init__(self, *, workers: int = 2, preload: Sequence[str] = ("companion.checks",)) -> None:
         self._idle: queue.Queue[subprocess.Popen[str]] = queue.Queue()
         self._servers = []
-        for _ in range(workers):
+        tier = sandbox.best()
+        for number in range(workers):
             server = subprocess.Popen(
-                [sys.executable, "-m", "tools._runner", *preload],
+                [sys.executable, "-m", "tools._runner", str(number), tier, *preload],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
                 env=os.environ | ONE_THREAD | {"COMPANION_PREDICTIONS": "off", "MPLBACKEND": "agg"},
             )  # fmt: skip
@@ -150,192 +167,103 @@ def modules_imported(sources: Sequence[str]) -> list[str]:
     return list(found)
 
 
-def _serve(modules: Sequence[str]) -> None:
+def plan_of(job: Job) -> Plan:
+    """What `companion.grading.rebuild` makes of the same notebook, handed in with these answers.
+
+    Every answer counts as attempted, so that each test cell says itself what it makes of a stub.
+    Raises ValueError where a test cell comes before every solution cell.
+    """
+    drafts: list[tuple[list[Cell], list[Cell]]] = []
+    waiting: list[Cell] = []
+    for cell in job.cells:
+        if cell.kind == "solution":
+            source = job.answers.get(cell.name, cell.source)
+            drafts.append(([*waiting, Cell(cell.name, "solution", source)], []))
+            waiting = []
+        elif cell.kind == "test":
+            if not drafts:
+                raise ValueError(f"test cell {cell.name} comes before every solution cell")
+            drafts[-1][0].extend(waiting)
+            drafts[-1][1].append(cell)
+            waiting = []
+        else:
+            waiting.append(cell)
+    if job.example:
+        helper = Cell(EXAMPLE, "extra", EXAMPLE_CELL.format(docstring=job.example))
+        drafts.append(([*waiting, helper], [Cell(EXAMPLE, "test", EXAMPLE_TEST, 1.0)]))
+        waiting = []
+    questions = []
+    for cells, tests in drafts:
+        name = next((cell.name for cell in cells if cell.kind == "solution"), EXAMPLE)
+        questions.append(Question(name, name, tuple(cells), tuple(tests), attempted=True))
+    setup = tuple(cell for cell in job.cells if cell.kind == "setup")
+    return Plan("", tuple(questions), tuple(waiting), (), (), setup)
+
+
+def _serve(number: int, tier: str, modules: Sequence[str]) -> None:
+    import torch
+
+    from companion.grading.checker import compiled
+    from companion.grading.runtime import warm
+    from companion.grading.worker import Worker
+
+    torch.set_num_threads(1)
+    warm()
     for name in modules:
         importlib.import_module(name)
-    for line in sys.stdin:
-        job = json.loads(line)
-        sys.stdout.write(json.dumps(_in_child(job)) + "\n")
-        sys.stdout.flush()
-
-
-def _in_child(job: dict[str, Any]) -> dict[str, Any]:
-    """Forks, runs the job, collects one JSON line for each cell, kills at the time limit."""
-    n_threads = len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 1
-    if n_threads > 1:
-        raise RuntimeError(
-            f"{n_threads} threads before a fork, expected 1: a child could hang. "
-            "Usual reason: a preloaded module starts threads when it is imported."
-        )
-    start = time.monotonic()
-    read_end, write_end = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(read_end)
-        _child(job, write_end)
-    os.close(write_end)
-    lines, timed_out = _collect(read_end, start + job["seconds"])
-    os.close(read_end)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-    _, status = os.waitpid(pid, 0)
-
-    outcomes: dict[str, Any] = {}
-    broken: dict[str, str] = {}
-    example, running, done = None, None, False
-    for entry in lines:
-        match entry["event"]:
-            case "start":
-                running = entry["cell"]
-            case "test":
-                outcomes[entry["cell"]] = entry["outcome"]
-                running = None
-            case "setup":
-                running = None
-                if entry["message"]:
-                    broken[entry["cell"]] = entry["message"]
-            case "example":
-                example = entry["holds"]
-            case "end":
-                done = True
-    if not done:
-        why = "timeout" if timed_out else "crash"
-        what = (
-            f"still running after {job['seconds']:g} s"
-            if timed_out
-            else f"the process died ({_signal_name(status)})"
-        )
-        if running is not None:
-            broken[running] = what
-        after = running is None
-        for name, _, points in job["cells"]:
-            after = after or name == running
-            if after and points is not None and name not in outcomes:
-                outcomes[name] = asdict(Outcome(why, message=what))
-    return {
-        "outcomes": outcomes, "broken": broken, "example": example,
-        "seconds": time.monotonic() - start,
-    }  # fmt: skip
-
-
-def _collect(read_end: int, deadline: float) -> tuple[list[dict[str, Any]], bool]:
-    data, timed_out = b"", False
-    while True:
-        left = deadline - time.monotonic()
-        if left <= 0 or not select.select([read_end], [], [], left)[0]:
-            timed_out = True
-            break
-        chunk = os.read(read_end, 65536)
-        if not chunk:
-            break
-        data += chunk
-        if b'"event": "end"' in data[-64:]:
-            break
-    complete = data[: data.rfind(b"\n") + 1]
-    return [json.loads(line) for line in complete.splitlines()], timed_out
-
-
-def _signal_name(status: int) -> str:
-    if os.WIFSIGNALED(status):
-        return signal.Signals(os.WTERMSIG(status)).name
-    return f"exit status {os.waitstatus_to_exitcode(status)}"
-
-
-def _child(job: dict[str, Any], write_end: int) -> None:
-    """Never returns."""
+    worker = Worker(number, tier)
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever prints does not disturb the answers
     try:
-        os.setsid()
-        _limit_memory()
-        null = os.open(os.devnull, os.O_RDWR)
-        for descriptor in (0, 1, 2):
-            os.dup2(null, descriptor)
-        with os.fdopen(write_end, "w", buffering=1, encoding="utf-8") as channel:
-            _execute(job, lambda **entry: channel.write(json.dumps(entry) + "\n"))
+        for line in sys.stdin:
+            job = _job_from(json.loads(line))
+            start = time.monotonic()
+            for cell in job.cells:
+                if cell.kind != "solution":
+                    compiled(cell, SEED)  # before the fork, so that the next job has it too
+            answer = worker.in_child(lambda runtime, job=job: _judged(job, runtime))
+            answer["seconds"] = time.monotonic() - start
+            answers.write(json.dumps(answer) + "\n")
+            answers.flush()
     finally:
-        os._exit(1)
+        worker.stop()
 
 
-def _limit_memory() -> None:
-    try:
-        import resource
-    except ImportError:
-        return
-    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_LIMIT, MEMORY_LIMIT))
+def _job_from(fields: dict[str, Any]) -> Job:
+    return Job(**fields | {"cells": tuple(Cell(**cell) for cell in fields["cells"])})
 
 
-def _execute(job: dict[str, Any], tell: Any) -> None:
-    module = types.ModuleType("__main__")
-    sys.modules["__main__"] = module
-    for name, source, points in job["cells"]:
-        tell(event="start", cell=name)
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
-            value, exception = _run_cell(name, source, module.__dict__)
-        if points is None:
-            message = "" if exception is None else f"{type(exception).__name__}: {exception}"
-            tell(event="setup", cell=name, message=message)
-            continue
-        outcome = _outcome(value, exception, points, printed.getvalue())
-        tell(event="test", cell=name, outcome=asdict(outcome))
-        if job["stop_at_failure"] and outcome.status in ("failed", "partial"):
-            break
-    if job["example"]:
-        tell(event="start", cell="example")
-        tell(event="example", holds=_example_holds(job["example"], module.__dict__))
-    tell(event="end")
+def _judged(job: Job, runtime: Any) -> dict[str, Any]:
+    """The fields of a Report."""
+    from companion.grading.checker import Checker, Limits
+
+    plan = plan_of(job)
+    names = names_of_student(
+        [cell.source for cell in job.cells if cell.kind == "solution"],
+        [cell.source for cell in plan.setup],
+    )
+    checker = Checker(plan, names, runtime, limits=Limits(job.seconds, job.seconds), seed=SEED,
+                      stops_at_wrong=job.stop_at_failure)  # fmt: skip
+    outcomes = {cell.grade_id: asdict(_outcome(cell)) for cell in checker.grade()}
+    example = outcomes.pop(EXAMPLE, None)
+    return {
+        "outcomes": outcomes,
+        "broken": {
+            name: f"{error['type']}: {error['message']}"
+            for name, error in checker.cell_errors.items()
+        },
+        "example": None if example is None else example["status"] == "passed",
+    }
 
 
-def _run_cell(
-    name: str, source: str, namespace: dict[str, Any]
-) -> tuple[Any, BaseException | None]:
-    """Value of the last expression, as a notebook would display it, and what was raised."""
-    filename = f"<{name}>"
-    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    try:
-        tree = ast.parse(source, filename)
-        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-        exec(compile(tree, filename, "exec"), namespace)
-        if last is None:
-            return None, None
-        return eval(compile(ast.Expression(last.value), filename, "eval"), namespace), None
-    except BaseException as exception:  # noqa: BLE001  (a cell may raise anything, SystemExit too)
-        return None, exception
-
-
-def _outcome(value: Any, exception: BaseException | None, points: float, printed: str) -> Outcome:
-    from companion.checks import CheckFailed, NotAttempted
-
-    if exception is not None:
-        render = getattr(exception, "_render_traceback_", lambda: ())
-        shown = tuple(str(line) for line in render())
-        message = str(exception)
-        if isinstance(exception, NotAttempted):
-            return Outcome("not attempted", message=message, traceback=shown)
-        if isinstance(exception, AssertionError):
-            category = exception.category if isinstance(exception, CheckFailed) else "assertion"
-            return Outcome("failed", message=message, category=category, traceback=shown)
-        return Outcome("error", message=f"{type(exception).__name__}: {message}", traceback=shown)
-    if value is None:
-        return Outcome("passed", points)
-    try:
-        given = float(repr(value))
-    except ValueError:
-        return Outcome("passed", points)
-    if given > points:
-        return Outcome("error", message=f"partial credit {given:g} of {points:g} points")
-    if given < 0 or given == points:
-        return Outcome("passed", points)
-    return Outcome("partial", given, message=printed)
-
-
-def _example_holds(docstring: str, namespace: dict[str, Any]) -> bool:
-    test = doctest.DocTestParser().get_doctest(docstring, dict(namespace), "example", None, 0)
-    options = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
-    runner = doctest.DocTestRunner(optionflags=options, verbose=False)
-    return runner.run(test, out=lambda text: None).failed == 0
+def _outcome(cell: CellResult) -> Outcome:
+    status = STATUSES[cell.status]
+    if status == "failed" and cell.points > 0:
+        status = "partial"
+    observed = "\n".join(part for part in (cell.details, cell.hint) if part)
+    message = observed if cell.is_hidden and observed else cell.message
+    return Outcome(status, cell.points, message, cell.category)
 
 
 if __name__ == "__main__":
-    _serve(sys.argv[1:])
+    _serve(int(sys.argv[1]), sys.argv[2], sys.argv[3:])

@@ -1,50 +1,39 @@
-"""Grades a sample class with nbgrader as configured, and compares every grade with its tables.
+"""Grades a sample class as configured, and compares every grade with its tables.
 
     python -m tools.classroom [--class tests/classroom/class.yml]
 
 The class is assembled from the variants (right and wrong answers) of one assignment, so the grade
-of every test cell is known beforehand.  Two processes run `nbgrader autograde` and
-`nbgrader generate_feedback`, one student at a time.  Everything is written below `build/grading/`:
-submissions, gradebook, `grades.csv`, and feedback, which is not for students: nbgrader's stock
-feedback shows hidden tests.  A gradebook that knows other students than `sample_...` is left
-alone.
+of every test cell is known beforehand.  It is graded as `companion grade` does it, and the grades
+are read from nbgrader's gradebook.  Everything is written below `build/grading/`: submissions,
+results, gradebook, `grades.csv`, and feedback pages, which must hold nothing of a hidden test.  A
+gradebook that knows other students than `sample_...` is left alone.
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
 import itertools
-import os
 import re
 import shutil
 import sqlite3
 import sys
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 
 import nbformat
 import yaml
-from nbformat.warnings import MissingIDFieldWarning
-from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
 
+from companion.grading.run import grade_class
 from tools._assignment import BEGIN_SOLUTION, END_SOLUTION, ROOT, Assignment, find, stub
-from tools._runner import ONE_THREAD
 from tools.release import course_config, generate
+from tools.stock import Graded, recorded
 from tools.variants import full_points, predicted
 
 CLASS = ROOT / "tests" / "classroom" / "class.yml"
 PREFIX = "sample_"
-NOTICE = (
-    "Not for students: this is nbgrader's stock feedback, which shows hidden tests and their "
-    "expected values."
-)
 
 
 @dataclass(frozen=True)
@@ -59,17 +48,6 @@ class Student:
     deleted_tests: str | None = None
     seconds_per_cell: int | None = None
     says: str = ""
-
-
-@dataclass(frozen=True)
-class Graded:
-    """What nbgrader recorded for one student."""
-
-    name: str
-    points: Mapping[str, float | None]
-    to_grade: tuple[str, ...]
-    seconds: float
-    failure: str = ""
 
 
 def read_class(path: Path, assignments: Sequence[Assignment]) -> tuple[Assignment, list[Student]]:
@@ -269,82 +247,13 @@ def prepare(root: Path, assignment: Assignment, students: Sequence[Student]) -> 
             f"{known[0]!r} for example.  The sample class is graded in an empty gradebook: "
             f"move {grading.name}/ elsewhere first."
         )
-    for name in ("submitted", "autograded", "feedback", "release"):
+    for name in ("submitted", "autograded", "feedback", "release", "results", "rebuilt"):
         shutil.rmtree(grading / name, ignore_errors=True)
     (grading / "gradebook.db").unlink(missing_ok=True)
     released = generate(assignment.name, config, release=grading / "release", gradebook=True)
     for student in students:
         hand_in(assignment, student, released, grading / "submitted")
     return config
-
-
-def _start_worker(root: Path) -> None:
-    os.environ.update(ONE_THREAD)
-    os.environ["COMPANION_PREDICTIONS"] = "off"
-    os.environ["PYTHONPATH"] = os.pathsep.join(
-        [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    )
-    # nbgrader 0.9.6 adds rows outside of a session and cells without an id; both are harmless.
-    warnings.filterwarnings("ignore", category=SAWarning)
-    warnings.filterwarnings("ignore", category=MissingIDFieldWarning)
-    global _config
-    _config = course_config(root)
-    # nbclient's own argument, and no line about TCP for every kernel.
-    _config.Execute.extra_arguments = [
-        "--HistoryManager.hist_file=:memory:",
-        "--IPKernelApp.log_level=40",
-    ]
-
-
-def _grade(assignment: str, student: str, seconds_per_cell: int | None) -> Graded:
-    """Autograde and feedback of one student, in a worker process."""
-    from nbgrader.api import Gradebook
-    from nbgrader.converters import Autograde, GenerateFeedback
-    from nbgrader.coursedir import CourseDirectory
-    from nbgrader.utils import capture_log
-
-    start = time.monotonic()
-    config = copy.deepcopy(_config)
-    if seconds_per_cell is not None:
-        config.Execute.timeout = seconds_per_cell
-    for attempt in range(2):
-        course = CourseDirectory(config=config)
-        course.assignment_id, course.student_id = assignment, student
-        failure = ""
-        for converter in (Autograde, GenerateFeedback):
-            run = converter(coursedir=course, config=config)
-            run.force = True
-            outcome = capture_log(run)
-            if not outcome["success"]:
-                failure = f"{outcome.get('log', '')}\n{outcome.get('error', '')}"
-                break
-        if not failure:
-            break
-        if attempt:
-            return Graded(student, {}, (), time.monotonic() - start, failure=failure)
-        # A kernel that died is no grade: once more, with twice the time.
-        config.Execute.timeout *= 2
-    with Gradebook(course.db_url, course.course_id) as gradebook:
-        (notebook,) = gradebook.find_submission(assignment, student).notebooks
-        points = {grade.name: grade.auto_score for grade in notebook.grades}
-        to_grade = tuple(grade.name for grade in notebook.grades if grade.needs_manual_grade)
-    return Graded(student, points, to_grade, time.monotonic() - start)
-
-
-def grade(
-    root: Path, assignment: Assignment, students: Sequence[Student], *, workers: int = 2
-) -> list[Graded]:
-    """Grades everybody in `workers` processes; the result has the order of `students`."""
-    with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_start_worker, initargs=(root,)
-    ) as pool:
-        futures = {
-            student.name: pool.submit(
-                _grade, assignment.name, student.name, student.seconds_per_cell
-            )
-            for student in sorted(students, key=lambda s: s.seconds_per_cell is None)
-        }
-        return [futures[student.name].result() for student in students]
 
 
 def mismatches(assignment: Assignment, student: Student, graded: Graded) -> list[str]:
@@ -389,25 +298,33 @@ def table(
         )
 
 
-def mark_feedback(feedback: Path) -> int:
-    """Puts the notice into every page below `feedback` and beside them; returns their number."""
-    banner = (
-        '<div style="position:sticky;top:0;z-index:9999;padding:0.6em 1em;background:#7a1f1f;'
-        f'color:#fff;font:bold 1rem sans-serif">{NOTICE}</div>'
-    )
-    pages = sorted(feedback.rglob("*.html"))
-    for page in pages:
-        text = page.read_text(encoding="utf-8")
-        if NOTICE not in text:
-            marked, n_bodies = re.subn(r"(<body[^>]*>)", rf"\1{banner}", text, count=1)
-            page.write_text(marked if n_bodies else banner + text, encoding="utf-8")
-    feedback.mkdir(parents=True, exist_ok=True)
-    (feedback / "NOT_RELEASABLE.md").write_text(
-        f"# Not releasable\n\n{NOTICE} Keep these pages to yourself; do not run "
-        "`nbgrader release_feedback` on them.\n",
-        encoding="utf-8",
-    )
-    return len(pages)
+def write_feedback(
+    config: Config, assignment: Assignment, students: Sequence[Student]
+) -> list[str]:
+    """One page for each student through nbgrader; returns what is missing or tells too much."""
+    from nbgrader.converters import GenerateFeedback
+    from nbgrader.coursedir import CourseDirectory
+
+    from companion.grading import feedback
+    from companion.grading.rebuild import read_source
+
+    source, problems = read_source(assignment.path), []
+    for student in students:
+        course = CourseDirectory(config=config)
+        course.assignment_id, course.student_id = assignment.name, student.name
+        converter = GenerateFeedback(coursedir=course, config=config)
+        converter.force = True
+        converter.start()
+        folder = Path(course.root) / course.feedback_directory / student.name / assignment.name
+        files = sorted(path.name for path in folder.rglob("*") if path.is_file())
+        if files != [f"{assignment.name}.html"]:
+            problems.append(f"{student.name}: feedback consists of {files}")
+            continue
+        page = (folder / files[0]).read_text(encoding="utf-8")
+        own = "\n".join(student.answers.values())
+        leaked = feedback.leaks(page, source, own=own)
+        problems += [f"{student.name}: the page shows {text!r}" for text in leaked]
+    return problems
 
 
 def export(root: Path, config: Config) -> Path:
@@ -425,24 +342,25 @@ def export(root: Path, config: Config) -> Path:
 
 def run(root: Path, class_file: Path) -> list[str]:
     """Grades the class, prints its table, and returns what differs from the tables."""
+    from nbgrader.api import Gradebook
+
     assignment, students = read_class(class_file, find(root))
     start = time.monotonic()
     config = prepare(root, assignment, students)
     print(f"{len(students)} submissions of {assignment.name}, two at a time", flush=True)
-    results = grade(root, assignment, students)
+    run = grade_class(root, assignment.name, workers=2)
+    seconds = {result.student: result.seconds for result in run.results}
+    course = config.CourseDirectory
+    with Gradebook(course.db_url, course.course_id) as gradebook:
+        results = [recorded(gradebook, assignment.name, s.name, seconds[s.name]) for s in students]
     print("\n".join(table(assignment, students, results)))
-    n_pages = mark_feedback(root / "build" / "grading" / "feedback")
+    problems = write_feedback(config, assignment, students)
     path = export(root, config)
-    seconds = time.monotonic() - start
-    problems = [
-        problem
-        for student, graded in zip(students, results, strict=True)
-        for problem in mismatches(assignment, student, graded)
-    ]
-    if n_pages != len(students):
-        problems.append(f"{n_pages} feedback pages for {len(students)} students")
-    print(f"{seconds:.0f} s in all, {seconds / len(students):.1f} s a submission")
-    print(f"grades: {path.relative_to(root)}   feedback (not releasable): build/grading/feedback")
+    for student, graded in zip(students, results, strict=True):
+        problems += mismatches(assignment, student, graded)
+    total = time.monotonic() - start
+    print(f"{total:.0f} s in all, {total / len(students):.1f} s a submission; sandbox: {run.tier}")
+    print(f"grades: {path.relative_to(root)}   feedback: build/grading/feedback")
     return problems
 
 

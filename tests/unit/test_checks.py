@@ -92,6 +92,7 @@ def everything():
     return {
         "size": torch.Size([2, 3]), "number": np.float32(1.5), "none": None, "text": "a",
         "pair": (nn.Parameter(X), [1, True]), "array": np.ones(2), "set": {1},
+        "object": object(),
     }  # fmt: skip
 
 
@@ -191,7 +192,7 @@ def test_results_are_plain_data():
     assert type(found["pair"][0]) is torch.Tensor and found["pair"][1] == [1, True]
     assert found["number"] == 1.5 and found["none"] is None and found["text"] == "a"
     assert found["array"].tolist() == [1, 1]
-    assert isinstance(found["set"], Handle) and repr(found["set"]) == "Handle(set)"
+    assert found["set"] == {1} and isinstance(found["object"], Handle)
 
 
 def test_objects_come_back_as_handles_that_verbs_accept():

@@ -1,0 +1,288 @@
+"""Grades a class: every submission once, on persistent workers, into results and gradebook."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import queue
+import shutil
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from companion.grading import feedback, results, sandbox
+from companion.grading.client import WorkerClient
+from companion.grading.results import Result
+from companion.grading.worker import Job
+from companion.workspace import CourseError
+
+FACTOR, LEAST, MOST = 10.0, 10.0, 180.0  # time limit: so many times the reference, within seconds
+
+
+@dataclass(frozen=True)
+class ClassRun:
+    """What a run gave: results in the order of the students' names, and wall-clock seconds."""
+
+    assignment: str
+    tier: str
+    results: tuple[Result, ...]
+    seconds: float
+    problems: tuple[str, ...] = field(default=())
+
+    @property
+    def is_complete(self) -> bool:
+        return not self.problems and all(
+            result.status != results.INFRASTRUCTURE for result in self.results
+        )
+
+
+def choose_tier(require: str | None) -> str:
+    """The best usable tier.  Raises CourseError where it is weaker than what is required.
+
+    Without a requirement, "none" is refused: it protects nothing.
+    """
+    least = require or "landlock"
+    if least not in sandbox.TIERS:
+        raise CourseError(f"no tier {least!r}: expected one of {', '.join(sandbox.TIERS)}")
+    reasons = sandbox.probe()
+    usable = [tier for tier in sandbox.TIERS if not reasons[tier]]
+    if usable and sandbox.TIERS.index(usable[0]) <= sandbox.TIERS.index(least):
+        return usable[0]
+    found = usable[0] if usable else "no tier"
+    why = "; ".join(f"{tier}: {reason}" for tier, reason in reasons.items() if reason)
+    raise CourseError(
+        f"the sandbox of this machine is {found!r}, required is {least!r} ({why}). "
+        "Installing the package bubblewrap usually helps; `--require-tier none` grades without."
+    )
+
+
+def grade_class(
+    root: Path,
+    assignment: str,
+    *,
+    students: Sequence[str] = (),
+    workers: int = 2,
+    seed: int = 0,
+    require_tier: str | None = None,
+    show: TextIO = sys.stderr,
+) -> ClassRun:
+    """Grades `build/grading/submitted/*/<assignment>/` below `root`.
+
+    Raises CourseError before anything is graded: no such assignment, no submission, no sandbox,
+    or a reference solution that does not get full points.
+    """
+    grading = root / "build" / "grading"
+    source = root / "solutions" / assignment / f"{assignment}.ipynb"
+    if not source.is_file():
+        raise CourseError(f"no assignment {assignment!r} in solutions/")
+    handed_in = submissions(grading, assignment)
+    problems = [f"{name}: nothing was handed in" for name in students if name not in handed_in]
+    chosen = {name: path for name, path in handed_in.items() if not students or name in students}
+    if not chosen:
+        raise CourseError(f"nothing was handed in for {assignment} in {grading / 'submitted'}")
+    tier = choose_tier(require_tier)
+    start = time.monotonic()
+    pool = _Pool(min(workers, len(chosen)), tier)
+    try:
+        # While the workers import torch, this process imports nbgrader.
+        from companion.grading.bridge import GradebookWriter
+
+        limits = reference_limits(root, assignment, pool, tier)
+        _enter_into_gradebook(root, assignment, source)
+        jobs = [
+            Job(assignment, name, str(source), str(path), seed=seed, limits=limits,
+                rebuilt=str(grading / "rebuilt" / name / assignment / source.name))
+            for name, path in chosen.items()
+        ]  # fmt: skip
+        found: dict[str, Result] = {}
+        with GradebookWriter(root) as gradebook:
+            for result in _with_progress(pool.run(jobs), len(jobs), show):
+                results.write(result, grading / "results")
+                rebuilt = Path(_job_of(jobs, result).rebuilt)
+                gradebook.record(result, rebuilt)
+                if result.status == results.OK:
+                    try:
+                        _write_markdown(result, rebuilt, grading / "results" / assignment, source)
+                    except ValueError as error:  # it would have shown a hidden test
+                        problems.append(f"{result.student}: no feedback was written: {error}")
+                found[result.student] = result
+    finally:
+        pool.close()
+    in_order = tuple(found[name] for name in sorted(found))
+    return ClassRun(assignment, tier, in_order, time.monotonic() - start, tuple(problems))
+
+
+def submissions(grading: Path, assignment: str) -> dict[str, Path]:
+    """Folders of submissions by student, in alphabetical order."""
+    found = sorted((grading / "submitted").glob(f"*/{assignment}"))
+    return {path.parent.name: path for path in found if path.is_dir() or path.is_symlink()}
+
+
+def reference_limits(root: Path, assignment: str, pool: _Pool, tier: str) -> dict[str, float]:
+    """Seconds allowed to each test cell, from what the reference solution takes.
+
+    The reference passes through the same path as everybody, which proves that every test works
+    outside of the student's process.  The outcome is kept until source, library or tier change.
+    Raises CourseError where it misses a point.
+    """
+    source = root / "solutions" / assignment / f"{assignment}.ipynb"
+    key = _key(root, source, tier)
+    kept = root / "build" / "grading" / "reference" / f"{assignment}.json"
+    if kept.is_file():
+        stored = json.loads(kept.read_text(encoding="utf-8"))
+        if stored["key"] == key:
+            return stored["limits"]
+    job = Job(assignment, "reference", str(source), str(source.parent))
+    (result,) = pool.run([job])
+    missed = [c for c in result.cells if c.status != results.OK]
+    if missed:
+        first = missed[0]
+        raise CourseError(
+            f"the reference solution of {assignment} misses {len(missed)} test cells, "
+            f"{first.grade_id} first ({first.status}: {first.message or first.details}); "
+            "nothing was graded"
+        )
+    limits = {c.grade_id: min(MOST, max(LEAST, FACTOR * c.seconds)) for c in result.cells}
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(json.dumps({"key": key, "limits": limits}, indent=1), encoding="utf-8")
+    return limits
+
+
+def _key(root: Path, source: Path, tier: str) -> str:
+    digest = hashlib.sha256(tier.encode())
+    package = Path(__file__).resolve().parents[1]
+    for path in (source, *sorted(package.rglob("*.py"))):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _enter_into_gradebook(root: Path, assignment: str, source: Path) -> None:
+    """Runs `nbgrader generate_assignment` where the gradebook does not hold this version."""
+    grading = root / "build" / "grading"
+    stamp = grading / "reference" / f"{assignment}.entered"
+    version = hashlib.sha256(source.read_bytes()).hexdigest()
+    known = stamp.is_file() and stamp.read_text(encoding="utf-8") == version
+    if known and (grading / "gradebook.db").is_file():
+        return
+    release = f"--CourseDirectory.release_directory={grading / 'release'}"
+    command = [sys.executable, "-m", "nbgrader", "generate_assignment", assignment, "--force"]
+    done = subprocess.run([*command, release], cwd=root, capture_output=True, text=True)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise CourseError(f"nbgrader generate_assignment failed: {last}")
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(version, encoding="utf-8")
+
+
+def _write_markdown(result: Result, rebuilt: Path, folder: Path, source: Path) -> None:
+    """The student's feedback beside the result.  Raises ValueError where it tells too much."""
+    notebook = json.loads(rebuilt.read_text(encoding="utf-8"))
+    page = feedback.markdown(result, notebook, manual={})
+    own = "\n".join("".join(cell["source"]) for cell in notebook["cells"] if _is_students(cell))
+    feedback.check(page, json.loads(source.read_text(encoding="utf-8")), own=own)
+    (folder / f"{result.student}.md").write_text(page, encoding="utf-8")
+
+
+def _is_students(cell: dict[str, Any]) -> bool:
+    settings = cell["metadata"].get("nbgrader")
+    return settings is None or settings["solution"]
+
+
+def _job_of(jobs: Sequence[Job], result: Result) -> Job:
+    return next(job for job in jobs if job.student == result.student)
+
+
+class _Pool:
+    """Worker processes, each driven by a thread."""
+
+    def __init__(self, n_workers: int, tier: str) -> None:
+        if n_workers < 1:
+            raise CourseError(f"{n_workers} workers; at least one is needed")
+        self.clients = [WorkerClient(number, tier) for number in range(n_workers)]
+        for client in self.clients:
+            client.start()
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[Result]:
+        """Results as they come."""
+        waiting: queue.Queue[Job] = queue.Queue()
+        done: queue.Queue[Result | Exception] = queue.Queue()
+        for job in jobs:
+            waiting.put(job)
+        for client in self.clients[: len(jobs)]:
+            threading.Thread(target=self._work, args=(client, waiting, done), daemon=True).start()
+        for _ in jobs:
+            result = done.get()
+            if isinstance(result, Exception):
+                raise result
+            yield result
+
+    @staticmethod
+    def _work(client: WorkerClient, waiting: queue.Queue, done: queue.Queue) -> None:
+        while True:
+            try:
+                job = waiting.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                done.put(client.grade(job))
+            except Exception as error:
+                done.put(error)
+                return
+
+    def close(self) -> None:
+        for client in self.clients:
+            client.close()
+
+
+def _with_progress(found: Iterator[Result], n_jobs: int, show: TextIO) -> Iterator[Result]:
+    """Passes results on, and says how far it is and how long it will take."""
+    start = time.monotonic()
+    is_terminal = show.isatty()
+    for number, result in enumerate(found, 1):
+        yield result
+        if is_terminal:
+            left = (time.monotonic() - start) / number * (n_jobs - number)
+            filled = "#" * (30 * number // n_jobs)
+            show.write(f"\r[{filled:<30}] {number}/{n_jobs}, about {left:.0f} s left ")
+            show.flush()
+    if is_terminal:
+        show.write("\r" + " " * min(78, shutil.get_terminal_size().columns) + "\r")
+
+
+def table(run: ClassRun) -> Iterator[str]:
+    """Lines: points of every question for every student, then seconds of every question."""
+    questions = list(dict.fromkeys(c.question for r in run.results for c in r.cells))
+    width = max(len("student"), *(len(r.student) for r in run.results))
+    for number, name in enumerate(questions, 1):
+        yield f"question {number}: {name}"
+    head = "".join(f"{number:>6}" for number in range(1, len(questions) + 1))
+    yield f"{'student':<{width}}{head}   score  seconds  remarks"
+    for result in run.results:
+        points = [sum(c.points for c in result.cells if c.question == q) for q in questions]
+        counts = Counter(c.status for c in result.cells if c.status != results.OK)
+        remarks = ", ".join(f"{n} {status}" for status, n in counts.most_common())
+        remarks = f"{result.status}: {result.message}" if result.status != results.OK else remarks
+        if result.written:
+            remarks = f"{len(result.written)} to read{', ' if remarks else ''}{remarks}"
+        columns = "".join(f"{value:6g}" for value in points)
+        yield (
+            f"{result.student:<{width}}{columns}  {result.score:4g}/{result.max_score:<g} "
+            f"{result.seconds:7.1f}  {remarks}"
+        )
+    yield "seconds of a question, median and largest over the class:"
+    for question in questions:
+        seconds = [sum(c.seconds for c in r.cells if c.question == question) for r in run.results]
+        yield f"  {question:<28} {statistics.median(seconds):7.2f} {max(seconds):7.2f}"
+    per_minute = 60 * len(run.results) / run.seconds
+    yield (
+        f"{len(run.results)} submissions in {run.seconds:.1f} s, {per_minute:.0f} a minute; "
+        f"sandbox: {run.tier}"
+    )
+    yield from run.problems

@@ -1,0 +1,179 @@
+"""The runtime parent: imports torch once, and forks a sandboxed session for each submission.
+
+    python -m companion.grading.runtime SOCKET [--spawn]
+
+It never runs student code and knows no test.  Requests come as JSON over the inherited
+SOCK_SEQPACKET socket number SOCKET: "open" (with the session's two sockets attached), "kill",
+"used" (processor time), "sync".  With `--spawn` nothing is imported before a fork: slower, for
+machines where importing torch leaves a thread behind, after which a fork could hang.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import select
+import socket
+import sys
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from companion.grading import sandbox
+from companion.grading.sandbox import Policy
+
+PRELOAD = (
+    "torch", "numpy", "matplotlib.pyplot", "companion.checks", "companion.models",
+    "companion.training", "companion.architecture", "companion.foundations", "companion.plotting",
+    "companion.codelength", "companion.metrics", "companion.predictions",
+)  # fmt: skip
+HIDDEN_ARRAYS = ("mnist1d", "mnist", "fashion_mnist")
+N_TRAIN = 4000  # examples of the training split of each of them
+WATCH_SECONDS = 0.1
+
+
+def preload(arrays: dict[str, dict[str, Any]]) -> Any:
+    """Imports what student code uses; puts the training arrays where `load` finds them."""
+    for name in PRELOAD:
+        importlib.import_module(name)
+    import torch
+
+    from companion.data import loading
+    from companion.grading.seal import Seal
+
+    torch.set_num_threads(1)
+    loading.keep_training_part(arrays)
+    warm()
+    return Seal()
+
+
+def warm() -> None:
+    """Does once what torch does at its first use, so that no session pays for it."""
+    import torch
+
+    from companion import checks
+
+    x = torch.ones(2, 3, requires_grad=True)
+    with checks.forbid("convolution"):
+        (x @ x.T).sum().backward()
+
+
+def training_arrays() -> dict[str, dict[str, Any]]:
+    """The training part of the shipped arrays; the test part stays outside of every session."""
+    import numpy as np
+
+    folder = Path(__file__).resolve().parents[1] / "data" / "files"
+    found = {}
+    for name in HIDDEN_ARRAYS:
+        with np.load(folder / f"{name}.npz", allow_pickle=False) as file:
+            found[name] = {key: file[key][:N_TRAIN].copy() for key in file.files}
+    return found
+
+
+class Parent:
+    """The loop that opens and kills sessions, and watches their memory."""
+
+    def __init__(self, requests: socket.socket, *, spawn: bool) -> None:
+        self.requests = requests
+        self.arrays = training_arrays()
+        self.seal = None if spawn else preload(self.arrays)
+        gc.freeze()  # what forks share, they need not look through
+        self.sessions: dict[int, Policy] = {}
+        self.ended: dict[int, str] = {}
+        sandbox.become_subreaper()
+
+    def run(self) -> None:
+        self._answer({"ready": True, "threads": _n_threads()})
+        while True:
+            wait = WATCH_SECONDS if self.sessions else None
+            if select.select([self.requests], [], [], wait)[0]:
+                message, fds, _, _ = socket.recv_fds(self.requests, 65536, 2)
+                if not message:
+                    break
+                self._answer(self._handle(json.loads(message), fds))
+            self._watch()
+        for pid in list(self.sessions):
+            self._kill(pid, "")
+
+    def _answer(self, reply: dict[str, Any]) -> None:
+        self.requests.send(json.dumps(reply).encode())
+
+    def _handle(self, request: dict[str, Any], fds: list[int]) -> dict[str, Any]:
+        match request["do"]:
+            case "open":
+                return self._open(Policy(**request["policy"]), fds)
+            case "kill":
+                for pid in list(self.sessions):
+                    self._kill(pid, "")
+                return {"killed": True, "why": self.ended.pop(request["pid"], "")}
+            case "used":
+                return {"used": sandbox.cpu_used(request["pid"])}
+        return {"sync": request["token"]}
+
+    def _open(self, policy: Policy, fds: list[int]) -> dict[str, Any]:
+        n_threads = _n_threads()
+        if n_threads > 1:
+            for fd in fds:
+                os.close(fd)
+            return {"threads": n_threads}
+        pid = sandbox.fork(policy)
+        if pid == 0:
+            self._become_session(policy, fds)
+        for fd in fds:
+            os.close(fd)
+        self.sessions[pid] = policy
+        return {"pid": pid}
+
+    def _become_session(self, policy: Policy, fds: list[int]) -> None:
+        """Never returns."""
+        data, control = (socket.socket(fileno=fd) for fd in fds)
+        try:
+            if self.seal is None:  # the session itself will import from companion/grading
+                hidden = tuple(path for path in policy.hidden if not path.endswith("grading"))
+                policy = replace(policy, hidden=hidden)
+            else:
+                from companion.grading.session import Session
+            sandbox.isolate(policy, keep_fds=tuple(fds))
+            if self.seal is None:
+                self.seal = preload(self.arrays)
+                from companion.grading.session import Session
+        except Exception as error:
+            # Before the first cell, so the checker takes it for what it is: a failure of ours.
+            from companion.grading.wire import Channel
+
+            Channel(data).send({"reply": "failed", "why": f"{type(error).__name__}: {error}"})
+            os._exit(70)
+        try:
+            Session(data, control, self.seal).serve()
+        finally:
+            os._exit(70)
+
+    def _watch(self) -> None:
+        for pid, policy in list(self.sessions.items()):
+            # The exact number takes longer, and is the smaller one.
+            limit = policy.memory_bytes
+            if sandbox.memory_used() > limit and sandbox.memory_used(exact=True) > limit:
+                self._kill(pid, "memory")
+
+    def _kill(self, pid: int, why: str) -> None:
+        policy = self.sessions.pop(pid)
+        sandbox.kill_session(pid, policy)
+        if why:
+            self.ended[pid] = why
+
+
+def _n_threads() -> int:
+    return len(os.listdir("/proc/self/task"))
+
+
+def main(arguments: list[str]) -> None:
+    warnings.filterwarnings("ignore")
+    requests = socket.socket(fileno=int(arguments[0]))
+    Parent(requests, spawn="--spawn" in arguments).run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,351 @@
+"""One trusted worker: grades submissions one after the other.
+
+    python -m companion.grading.worker NUMBER TIER
+
+Reads jobs as JSON lines from standard input and answers each with one line.  It preloads torch
+once, keeps one runtime parent, and forks a checker for each submission, so that nothing a test or
+a submission leaves behind reaches the next one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gc
+import importlib.metadata
+import json
+import os
+import platform
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from companion.grading import results, sandbox
+from companion.grading.names import names_of_student
+from companion.grading.rebuild import Plan, is_hidden, read_source, rebuild, rebuilt_notebook
+from companion.grading.results import CellResult, Result
+from companion.grading.sandbox import Policy
+from companion.grading.submission import Malformed, find_notebook, read_notebook
+
+if TYPE_CHECKING:
+    from companion.grading.checker import Runtime
+
+PACKAGE = Path(__file__).resolve().parents[1]
+HIDDEN = ("grading", "data/files")  # parts of the package that no session may read
+ONE_THREAD = {
+    name: "1"
+    for name in (
+        "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS",
+    )
+}  # fmt: skip
+START_SECONDS = 120.0
+READ_SECONDS = 30.0  # for reading and rebuilding a notebook
+TOTAL_SECONDS = 3600.0  # for one submission, whatever happens
+CHECKER_BYTES = 4 * 2**30  # beyond what the worker holds; tests compute with what students send
+FIRST_UID, N_UIDS = 61_000, 4_000  # one for each worker on this machine, where root grades
+
+
+@dataclass(frozen=True)
+class Job:
+    """One submission: `folder` holds what was handed in, `source` is the notebook in solutions/.
+
+    `rebuilt` is where the clean notebook goes, "" for nowhere.  `limits` are wall-clock seconds of
+    single test cells.
+    """
+
+    assignment: str
+    student: str
+    source: str
+    folder: str
+    seed: int = 0
+    rebuilt: str = ""
+    cell_seconds: float = 30.0
+    test_seconds: float = 60.0
+    limits: dict[str, float] = field(default_factory=dict)
+    submission_seconds: float = 1800.0
+
+
+class Worker:
+    """A runtime parent and the jobs that go through it."""
+
+    def __init__(self, number: int, tier: str) -> None:
+        self.number, self.tier = number, tier
+        self.work = Path(tempfile.mkdtemp(prefix="companion-grading-"))
+        self.parent: subprocess.Popen[bytes] | None = None
+        self.requests: socket.socket | None = None
+        self.spawn = self.is_ready = False
+
+    def policy(self) -> Policy:
+        return Policy(
+            tier=self.tier,
+            scratch=str(self.work / "scratch"),
+            readable=(str(PACKAGE),),
+            hidden=tuple(str(PACKAGE / part) for part in HIDDEN),
+            uid=FIRST_UID + os.getpid() % N_UIDS if os.geteuid() == 0 else None,
+            cpu_seconds=1800,
+        )
+
+    def launch(self) -> None:
+        """Starts the runtime parent, and does not wait."""
+        self.stop()
+        near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        (self.work / "scratch").mkdir(exist_ok=True)
+        command = [sys.executable, "-m", "companion.grading.runtime", str(far.fileno())]
+        environment = ONE_THREAD | {
+            "PATH": "/usr/bin:/bin", "HOME": str(self.work / "scratch"), "LANG": "C.UTF-8",
+            "MPLBACKEND": "agg", "MPLCONFIGDIR": "/tmp", "COMPANION_PREDICTIONS": "off",
+            "PYTHONPATH": str(PACKAGE.parent), "PYTHONDONTWRITEBYTECODE": "1",
+            "NBGRADER_EXECUTION": "autograde",
+        }  # fmt: skip
+        self.parent = sandbox.launch(
+            self.tier, command + ["--spawn"] * self.spawn, env=environment,
+            pass_fds=(far.fileno(),), readable=(str(PACKAGE),), work=self.work,
+        )  # fmt: skip
+        far.close()
+        self.requests, self.is_ready = near, False
+
+    def start(self) -> None:
+        """Waits until the runtime parent has imported everything; starts one where there is none.
+
+        Raises RuntimeError where it does not come up.
+        """
+        if self.parent is None or self.parent.poll() is not None:
+            self.launch()
+        if self.is_ready:
+            return
+        if not select.select([self.requests], [], [], START_SECONDS)[0]:
+            raise RuntimeError(f"the runtime did not start within {START_SECONDS:g} s")
+        reply = self.requests.recv(65536)
+        if not reply:
+            raise RuntimeError(f"the runtime did not start (status {self.parent.wait()})")
+        self.is_ready = True
+        if not self.spawn and json.loads(reply)["threads"] > 1:
+            self.spawn = True
+            self.launch()
+            self.start()
+
+    def stop(self) -> None:
+        if self.requests is not None:
+            self.requests.close()
+        if self.parent is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.parent.pid, signal.SIGKILL)
+            self.parent.wait()
+        self.parent = self.requests = None
+
+    def grade(self, job: Job) -> Result:
+        """The result of one submission.  What fails for reasons of ours is tried twice."""
+        source = Path(job.source)
+        prepare(job.assignment, source, source.stat().st_mtime_ns, job.seed)
+        for _ in range(2):
+            try:
+                answer = self.in_child(lambda runtime: graded(job, runtime).to_dict())
+                result = results.from_dict(answer)
+            except (OSError, RuntimeError, ValueError) as error:
+                result = failed(job, self.tier, results.INFRASTRUCTURE, str(error))
+            if result.status != results.INFRASTRUCTURE:
+                return result
+            self.stop()
+        return result
+
+    def _in_step(self) -> bool:
+        """Ends what the last checker left behind, and drops answers that nobody waited for."""
+        token = time.monotonic_ns()
+        try:
+            for request in ({"do": "kill", "pid": 0}, {"do": "sync", "token": token}):
+                self.requests.send(json.dumps(request).encode())
+            while select.select([self.requests], [], [], 10.0)[0]:
+                reply = self.requests.recv(65536)
+                if not reply:
+                    return False
+                if json.loads(reply).get("sync") == token:
+                    return True
+        except OSError:
+            return False
+        return False
+
+    def in_child(self, judge: Callable[[Runtime], Any]) -> Any:
+        """What `judge` returns, as JSON carries it; it runs in a fork, with sessions at hand.
+
+        Raises RuntimeError where the fork ends before that.
+        """
+        self.start()
+        if not self._in_step():
+            self.launch()
+            self.start()
+        if self.tier in ("landlock", "none"):  # elsewhere each session has a folder of its own
+            sandbox.tidy_scratch(str(self.work / "scratch"))
+        read_end, write_end = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(read_end)
+            from companion.grading.checker import Runtime
+
+            _answer(judge, Runtime(self.requests, self.policy()), write_end)
+        os.close(write_end)
+        text = _read_all(read_end, TOTAL_SECONDS)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)  # a checker that has answered has nothing left to do
+        _, status = os.waitpid(pid, 0)
+        if not text:
+            raise RuntimeError(f"the checker ended with status {status} before it had a result")
+        return json.loads(text)
+
+
+def _read_all(read_end: int, seconds: float) -> bytes:
+    """What comes through a pipe until its end; nothing where the end does not come in time."""
+    deadline, parts = time.monotonic() + seconds, []
+    with open(read_end, "rb", buffering=0) as pipe:
+        while select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            part = pipe.read(2**20)
+            if not part:
+                return b"".join(parts)
+            parts.append(part)
+    return b""
+
+
+def _answer(judge: Callable[[Runtime], Any], runtime: Runtime, write_end: int) -> None:
+    """Grades in a child of the worker, and never returns."""
+    sandbox.limit_memory(CHECKER_BYTES)
+    try:
+        answer = judge(runtime)
+        with open(write_end, "w", encoding="utf-8") as pipe:
+            json.dump(answer, pipe)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+@functools.lru_cache(maxsize=8)
+def prepare(assignment: str, path: Path, _: int, seed: int) -> None:
+    """Parses and compiles before the fork what is the same for every submission."""
+    from companion.grading.checker import compiled, own_words
+
+    source = read_source(path)
+    plan = rebuild(assignment, source, {"cells": []})
+    for cell in (*plan.setup, *plan.tests):
+        compiled(cell, seed)
+    own_words((*plan.setup, *plan.tests))
+    gc.freeze()  # what forks share, they need not look through
+
+
+def graded(job: Job, parent: Runtime) -> Result:
+    """Reads, rebuilds and checks one submission."""
+    from companion.grading.checker import Checker, Limits
+    from companion.grading.remote import Lost
+
+    start = time.monotonic()
+    source = read_source(Path(job.source))
+    try:
+        with _time_limit(READ_SECONDS):
+            path, notes = find_notebook(Path(job.folder), job.assignment)
+            submission = read_notebook(path)
+            plan = rebuild(job.assignment, source, submission)
+    except Malformed as error:
+        return failed(job, parent.policy.tier, results.MALFORMED, str(error))
+    if job.rebuilt:
+        _write_rebuilt(job, plan)
+    names = names_of_student(
+        ["".join(cell["source"]) for cell in source["cells"] if _is_solution(cell)],
+        [cell.source for cell in plan.setup],
+    )
+    limits = Limits(job.cell_seconds, job.test_seconds, job.limits, job.submission_seconds)
+    checker = Checker(plan, names, parent, limits=limits, seed=job.seed)
+    try:
+        cells = checker.grade()
+    except Lost as error:
+        return failed(job, parent.policy.tier, results.INFRASTRUCTURE, error.message)
+    return Result(
+        job.assignment, job.student, parent.policy.tier, job.seed, tuple(cells),
+        notes=(*notes, *plan.notes, *checker.notes),
+        versions=versions(),
+        written=tuple(answer.name for answer in plan.written if answer.attempted),
+        seconds=time.monotonic() - start,
+    )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    def stop(*_: Any) -> None:
+        raise Malformed(f"the notebook could not be read within {seconds:g} s: it is too intricate")
+
+    signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _is_solution(cell: dict[str, Any]) -> bool:
+    settings = cell["metadata"].get("nbgrader", {})
+    return bool(settings.get("solution")) and not settings.get("grade")
+
+
+def _write_rebuilt(job: Job, plan: Plan) -> None:
+    import nbformat
+
+    path = Path(job.rebuilt)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(rebuilt_notebook(Path(job.source), plan), path)
+
+
+def failed(job: Job, tier: str, status: str, message: str) -> Result:
+    """A result without a verdict on any cell: `status` for all of them, no points."""
+    plan = rebuild(job.assignment, read_source(Path(job.source)), {"cells": []})
+    cells = tuple(
+        CellResult(test.name, status, 0.0, test.points, message=message, question=question.name,
+                   is_hidden=is_hidden(test))
+        for question in plan.questions
+        for test in question.tests
+    )  # fmt: skip
+    return Result(
+        job.assignment, job.student, tier, job.seed, cells, versions=versions(), status=status,
+        message=message,
+    )  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    found = {name: importlib.metadata.version(name) for name in ("torch", "numpy", "nbgrader")}
+    return found | {"python": platform.python_version()}
+
+
+def preload() -> None:
+    """Imports what forks are to find loaded."""
+    import nbformat  # noqa: F401
+    import nbgrader.utils  # noqa: F401
+    import torch
+
+    from companion.grading import checker, runtime  # noqa: F401
+
+    torch.set_num_threads(1)
+    runtime.warm()
+
+
+def main(arguments: list[str]) -> None:
+    worker = Worker(int(arguments[0]), arguments[1])
+    worker.launch()  # it imports torch while this process does the same
+    preload()
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever prints does not disturb the answers
+    try:
+        for line in sys.stdin:
+            result = worker.grade(Job(**json.loads(line)))
+            answers.write(json.dumps(result.to_dict()) + "\n")
+            answers.flush()
+    finally:
+        worker.stop()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
