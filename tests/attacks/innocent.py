@@ -58,9 +58,7 @@ def _split(notebook: dict[str, Any]) -> dict[str, Any]:
     helper = json.loads(json.dumps(answer)) | {"id": "runs-helper"}
     helper["source"] = "def grouped(text):\n    return itertools.groupby(text)\n"
     answer["source"] = "def runs(text):\n    return [(c, len(list(r))) for c, r in grouped(text)]\n"
-    return notebook | {
-        "cells": [*notebook["cells"][:place], helper, *notebook["cells"][place:]]
-    }
+    return notebook | {"cells": [*notebook["cells"][:place], helper, *notebook["cells"][place:]]}
 
 
 def _each_source(change: Callable[[str], str]) -> Callable[[dict[str, Any]], Any]:

@@ -5,16 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import shutil
 import signal
 import socket
 import subprocess
-import sys
-import time
 from pathlib import Path
 
-from companion.grading import sandbox
 from companion.grading.results import Result
 from companion.grading.worker import Job, Worker
 from tests.attacks import stock
@@ -72,8 +68,14 @@ class Lab:
 
     def fill_in(self, text: str) -> str:
         """Tells an attack where things are."""
-        places = {"{port}": self.listeners[0].getsockname()[1], "{victim}": self.victim.pid,
-                  "{marks}": self.marks, "{me}": self.n_handed_in, "{service}": self.course.parent / "service", "{course}": self.course}  # fmt: skip
+        places = {
+            "{port}": self.listeners[0].getsockname()[1],
+            "{victim}": self.victim.pid,
+            "{marks}": self.marks,
+            "{me}": self.n_handed_in,
+            "{service}": self.course.parent / "service",
+            "{course}": self.course,
+        }
         for name, place in places.items():
             text = text.replace(name, str(place))
         return text

@@ -22,7 +22,6 @@ from typing import Any
 from companion.grading import landlock, sandbox
 from tests.attacks.bank import TARGET, grade_id, source
 
-
 NAME_OF_STRAYS = "lic-attack"  # what processes that an attack leaves behind call themselves
 VICTIM = 2  # process id, in the namespace of a run, of a process that belongs to nobody
 _NEW_USER, _NEW_PROCESSES = 0x10000000, 0x20000000
@@ -140,6 +139,7 @@ def _in_namespace(notebook: dict[str, Any], folder: Path, write_end: int) -> Non
         if pid == victim:
             _say(write_end, ["victim", None, ""])
         if pid == grader:
+            time.sleep(0.2)  # the end of a process that holds torch takes a while
             with contextlib.suppress(ChildProcessError):  # it had ended, and was said to have
                 if os.waitpid(victim, os.WNOHANG)[0]:
                     _say(write_end, ["victim", None, ""])

@@ -18,10 +18,11 @@ import pytest
 from companion.grading import checker, feedback, results, sandbox
 from companion.grading.rebuild import rebuild, rebuilt_notebook
 from companion.grading.submission import read_notebook
-from tests.attacks.bank import QUESTIONS, TARGET, TESTS, Case, notebook, source
+from tests.attacks.bank import QUESTIONS, TARGET, TESTS, Case, source
 from tests.attacks.cases import CASES
 from tests.attacks.lab import CANARIES, grade, text_of
 
+pytestmark = pytest.mark.slow
 SAFE_TIERS = [tier for tier in sandbox.TIERS if tier != "none"]
 NEIGHBOUR_SECONDS = 20.0  # a right answer takes about two on one core of a busy machine
 count: Counter[str] = Counter()
@@ -117,6 +118,7 @@ def _neighbour(lab, worker) -> list[str]:
 # Each attack works where its defence is missing.
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("case", **by_name)
 def test_attack_works_without_its_defence(case, lab, worker_of, monkeypatch):
     if case.shown_by == "stock":

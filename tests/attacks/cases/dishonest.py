@@ -10,7 +10,8 @@ CASES = [
         "returns numbers and letters that equal everything",
         "values are rebuilt from their bytes",
         "points",
-        {"runs": """class Number(int):
+        {
+            "runs": """class Number(int):
     def __eq__(self, other):
         return True
     __hash__ = int.__hash__
@@ -21,14 +22,16 @@ class Letter(str):
 def runs(text):
     n = sum(1 for i, c in enumerate(text) if i == 0 or c != text[i - 1])
     return [(Letter("?"), Number(0)) for _ in range(n)]
-"""},
+"""
+        },
     ),
     Case(
         "tensor_subclass",
         "returns a tensor subclass whose shape and comparisons agree with whatever it meets",
         "tensors cross as dtype, shape and bytes",
         "points",
-        {"softmax": """class Agreeable(torch.Tensor):
+        {
+            "softmax": """class Agreeable(torch.Tensor):
     @classmethod
     def __torch_function__(cls, function, types, args=(), kwargs=None):
         name = getattr(function, "__name__", "")
@@ -47,14 +50,16 @@ def runs(text):
         return super().__torch_function__(function, types, args, kwargs or {})
 def softmax(scores, temperature):
     return scores.as_subclass(Agreeable)
-"""},
+"""
+        },
     ),
     Case(
         "shape_of_a_lie",
         "returns one zero that claims the expected shape and agrees with everything",
         "tensors cross as dtype, shape and bytes",
         "points",
-        {"softmax": """class Liar(torch.Tensor):
+        {
+            "softmax": """class Liar(torch.Tensor):
     claimed = torch.Size([4, 6])
     @property
     def shape(self):
@@ -69,14 +74,16 @@ def softmax(scores, temperature):
         return super().__torch_function__(function, types, args, kwargs or {})
 def softmax(scores, temperature):
     return torch.zeros(1).as_subclass(Liar)
-"""},
+"""
+        },
     ),
     Case(
         "conversion_that_lies",
         "returns NumPy numbers whose conversion to a Python number equals everything",
         "arrays and NumPy numbers cross as dtype, shape and bytes",
         "points",
-        {"runs": """import numpy as np
+        {
+            "runs": """import numpy as np
 class Equal:
     def __eq__(self, other):
         return True
@@ -86,6 +93,7 @@ class Number(np.float64):
 def runs(text):
     n = sum(1 for i, c in enumerate(text) if i == 0 or c != text[i - 1])
     return [(Number(0), Number(0)) for _ in range(n)]
-"""},
+"""
+        },
     ),
 ]

@@ -20,9 +20,12 @@ CASES = [
         "points",
         {"moving_sum": WRONG["moving_sum"]},
         extra=(
-            ("moving_sum", "close.__code__ = (lambda actual, expected, *, tolerance=1e-5, hint='',"
-             " what='': None).__code__\nsame.__code__ = (lambda actual, expected, *, hint='',"
-             " what='': None).__code__"),
+            (
+                "moving_sum",
+                "close.__code__ = (lambda actual, expected, *, tolerance=1e-5, hint='',"
+                " what='': None).__code__\nsame.__code__ = (lambda actual, expected, *, hint='',"
+                " what='': None).__code__",
+            ),
         ),
     ),
     Case(
@@ -32,8 +35,11 @@ CASES = [
         "points",
         {"runs": WRONG["runs"]},
         extra=(
-            ("runs", "get_ipython().input_transformers_post.append("
-             "lambda lines: ['pass\\n'] if any('same(' in line for line in lines) else lines)"),
+            (
+                "runs",
+                "get_ipython().input_transformers_post.append("
+                "lambda lines: ['pass\\n'] if any('same(' in line for line in lines) else lines)",
+            ),
         ),
     ),
     Case(
@@ -43,13 +49,16 @@ CASES = [
         "points",
         {"softmax": WRONG["softmax"]},
         extra=(
-            ("softmax", """import ast
+            (
+                "softmax",
+                """import ast
 class Cut(ast.NodeTransformer):
     def visit_Assert(self, node):
         return ast.copy_location(ast.Pass(), node)
     def visit_Expr(self, node):
         return ast.copy_location(ast.Pass(), node) if isinstance(node.value, ast.Call) else node
-get_ipython().ast_transformers.append(Cut())"""),
+get_ipython().ast_transformers.append(Cut())""",
+            ),
         ),
     ),
     Case(
@@ -57,7 +66,8 @@ get_ipython().ast_transformers.append(Cut())"""),
         "raises an exception that ends the test cell as if it had passed (IPython hides it)",
         "an exception in the student's process is a value, never a verdict",
         "points",
-        {"runs": """def runs(text):
+        {
+            "runs": """def runs(text):
     import inspect
     frame = inspect.currentframe()
     while frame is not None and frame.f_code.co_name != "run_cell":
@@ -68,9 +78,12 @@ get_ipython().ast_transformers.append(Cut())"""),
 
 
 async def quiet(self, code, result=None, *, async_=False):
-    return False"""},
+    return False"""
+        },
         extra=(
-            ("test_runs", """import types
+            (
+                "test_runs",
+                """import types
 if hasattr(get_ipython(), "run_code"):
     shell = get_ipython()
     inner = shell.run_code
@@ -78,7 +91,8 @@ if hasattr(get_ipython(), "run_code"):
         await inner(code, None, async_=async_)
         return False
     shell.run_code = calm
-    shell.showtraceback = lambda *a, **k: None"""),
+    shell.showtraceback = lambda *a, **k: None""",
+            ),
         ),
     ),
     Case(
@@ -86,10 +100,12 @@ if hasattr(get_ipython(), "run_code"):
         "raises the exceptions of checks itself, with a category and a hint of its own",
         "hints of hidden tests are shown only where the author wrote them",
         "secret",
-        {"softmax": """from companion.checks import CheckFailed
+        {
+            "softmax": """from companion.checks import CheckFailed
 def softmax(scores, temperature):
-    raise CheckFailed("value", "seen", "inputs were " + "-".join(map(str, scores.flatten().tolist())))
-"""},
+    raise CheckFailed("value", "seen", str(scores.flatten().tolist()))
+"""
+        },
         statuses=("wrong",),
         secret="1.2505086660385132",
     ),
@@ -98,14 +114,17 @@ def softmax(scores, temperature):
         "writes a result with full points wherever one could be looked for",
         "results come through a pipe of the worker alone",
         "harm",
-        {"runs": WRONG["runs"] + """
+        {
+            "runs": WRONG["runs"]
+            + """
 import json, os, pathlib
 for place in (".", "..", "{course}/build/grading/results/target", "/tmp"):
     try:
         (pathlib.Path(place) / "x.json").write_text(json.dumps({"status": "ok", "score": 12}))
     except OSError:
         pass
-"""},
+"""
+        },
     ),
     Case(
         "exit_code_zero",
@@ -122,12 +141,15 @@ for place in (".", "..", "{course}/build/grading/results/target", "/tmp"):
         "points",
         {"runs": WRONG["runs"]},
         extra=(
-            ("test_runs", """shell = get_ipython()
+            (
+                "test_runs",
+                """shell = get_ipython()
 if hasattr(shell, "run_cell"):
     inner = shell.run_cell
     def run_cell(source, **options):
         return inner("2.0" if "same(" in source else source, **options)
-    shell.run_cell = run_cell"""),
+    shell.run_cell = run_cell""",
+            ),
         ),
     ),
 ]

@@ -4,22 +4,25 @@ from tests.attacks.bank import WRONG, Case
 
 GROUP = "outside the scratch folder"
 
-LEAK = '''
+LEAK = """
 def runs(text):
     raise ValueError(" ".join(found))
 print(*found)
-'''
+"""
 
 
 def _reads(path: str) -> str:
-    return f"""import glob
+    return (
+        f"""import glob
 found = []
 for path in sorted(glob.glob({path!r}, recursive=True)):
     try:
         found.append(open(path, errors="replace").read()[-300:])
     except OSError as error:
         found.append(type(error).__name__)
-""" + LEAK
+"""
+        + LEAK
+    )
 
 
 CASES = [
@@ -49,7 +52,8 @@ CASES = [
         "prints the environment of this process and of all others",
         "the runtime parent starts with an environment of its own, /proc is the session's",
         "secret",
-        {"runs": """import glob, os
+        {
+            "runs": """import glob, os
 found = [str(dict(os.environ))]
 for path in glob.glob("/proc/[0-9]*/environ"):
     try:
@@ -58,14 +62,18 @@ for path in glob.glob("/proc/[0-9]*/environ"):
         pass
 needle = "environment" + "-canary"
 found = [part[part.index(needle):][:25] for part in found if needle in part]
-""" + LEAK},
+"""
+            + LEAK
+        },
     ),
     Case(
         "file_written_outside",
         "writes and deletes files of the course",
         "root folder of the session, Landlock",
         "harm",
-        {"runs": WRONG["runs"] + """
+        {
+            "runs": WRONG["runs"]
+            + """
 import os
 for path in ("{course}/touched", "{course}/build/grading/gradebook.db"):
     try:
@@ -76,14 +84,17 @@ try:
     os.remove("{course}/solutions/removable")
 except OSError:
     pass
-"""},
+"""
+        },
     ),
     Case(
         "link_out_of_scratch",
         "plants links in the scratch folder that lead outside, and writes through them",
         "root folder of the session, Landlock",
         "harm",
-        {"runs": WRONG["runs"] + """
+        {
+            "runs": WRONG["runs"]
+            + """
 import os
 for kind, name in ((os.symlink, "soft"), (os.link, "hard")):
     try:
@@ -96,14 +107,17 @@ try:
     open("folder/touched", "w").write("touched")
 except OSError:
     pass
-"""},
+"""
+        },
     ),
     Case(
         "service_called",
         "speaks to a service that listens on this machine",
         "network namespace, seccomp",
         "harm",
-        {"runs": WRONG["runs"] + """
+        {
+            "runs": WRONG["runs"]
+            + """
 import socket
 for address in (("127.0.0.1", {port}),):
     try:
@@ -116,14 +130,17 @@ try:
         there.sendto(b"from-a-student", ("127.0.0.1", {port}))
 except OSError:
     pass
-"""},
+"""
+        },
     ),
     Case(
         "unix_socket_called",
         "speaks to a service over a socket in the file system and over an abstract one",
         "root folder and network namespace; Landlock and seccomp",
         "harm",
-        {"runs": WRONG["runs"] + """
+        {
+            "runs": WRONG["runs"]
+            + """
 import socket
 for address in ("{service}", "\\0{service}"):
     try:
@@ -132,14 +149,16 @@ for address in ("{service}", "\\0{service}"):
             there.sendall(b"from-a-student")
     except OSError:
         pass
-"""},
+"""
+        },
     ),
     Case(
         "left_for_the_next_one",
         "leaves a file in every folder it can write to, and looks for what the one before left",
         "each session's scratch folder is its own, or is emptied",
         "secret",
-        {"runs": """import os
+        {
+            "runs": """import os
 found = []
 for folder in (".", "/tmp", "/dev/shm", os.path.expanduser("~")):
     path = os.path.join(folder, "lic-left-behind")
@@ -152,7 +171,9 @@ for folder in (".", "/tmp", "/dev/shm", os.path.expanduser("~")):
         open(path, "w").write("{me}")
     except OSError:
         pass
-""" + LEAK},
+"""
+            + LEAK
+        },
         secret="left-by-another",
         twice=True,
     ),

@@ -1,6 +1,6 @@
 """Reading hidden tests or expected values: files, frames, history, memory, arguments."""
 
-from tests.attacks.bank import WRONG, Case
+from tests.attacks.bank import Case
 
 GROUP = "reading the tests"
 
@@ -34,7 +34,8 @@ CASES = [
         "looks through all objects for the tensors of the test and tries each as the answer",
         "expected values never enter the student's process",
         "points",
-        {"moving_sum": """import gc, sys
+        {
+            "moving_sum": """import gc, sys
 def moving_sum(series, width):
     def fits(value):
         return type(value) is torch.Tensor and value.shape == (len(series) - width + 1,)
@@ -43,14 +44,16 @@ def moving_sum(series, width):
             if fits(value):
                 return value
     raise LookupError("no tensor of this shape in memory")
-"""},
+"""
+        },
     ),
     Case(
         "hidden_test_in_folder",
         "reads the notebook with the hidden tests from the working folder and its parents",
         "the session sees neither solutions/ nor a notebook",
         "secret",
-        {"runs": """import pathlib
+        {
+            "runs": """import pathlib
 found = []
 for place in (".", "..", "{course}/solutions/target"):
     for path in sorted(pathlib.Path(place).glob("*.ipynb")):
@@ -63,14 +66,16 @@ place = text.find("hidden" + "-text")
 print(text[place:place + 40])
 def runs(text):
     raise ValueError("found " + (globals()["text"][place:place + 40] if place >= 0 else "nothing"))
-"""},
+"""
+        },
     ),
     Case(
         "hidden_test_in_history",
         "searches the shell's history, the line cache and all strings for the test that called it",
         "the session is never given the text of a test",
         "secret",
-        {"runs": """import gc, linecache
+        {
+            "runs": """import gc, linecache
 def runs(text):
     needle = "hidden" + "-text-"
     found = [str(cell) for cell in globals().get("In", [])]
@@ -80,14 +85,16 @@ def runs(text):
     hits = [text[text.index(needle):][:20] for text in found if needle in text]
     print(*hits)
     raise ValueError(f"found {hits}")
-"""},
+"""
+        },
     ),
     Case(
         "hidden_test_in_code_objects",
         "reads names and constants of the code that called it",
         "test cells run in another process",
         "secret",
-        {"runs": """def runs(text):
+        {
+            "runs": """def runs(text):
     import sys
     frame, found = sys._getframe(), []
     while frame is not None:
@@ -96,19 +103,22 @@ def runs(text):
         frame = frame.f_back
     print(*(value for value in found if value.startswith("hidden" + "-text")))
     raise ValueError(" ".join(value for value in found if value.startswith("hidden" + "-text")))
-"""},
+"""
+        },
     ),
     Case(
         "inputs_in_the_type_of_an_error",
         "names an exception after the inputs of the hidden test",
         "the page of a student shows no exception names that the student chose",
         "secret",
-        {"runs": """def runs(text):
+        {
+            "runs": """def runs(text):
     if len(text) == 30:
         raise type("hidden_input_" + text, (Exception,), {})(text)
     import itertools
     return [(letter, len(list(run))) for letter, run in itertools.groupby(text)]
-"""},
+"""
+        },
         visible_counts=True,
         secret="babaaaabbabaaaabbabaaabaaaaaaa",
     ),
@@ -117,7 +127,8 @@ def runs(text):
         "searches the memory of the process for rows of the held-out test split",
         "the runtime parent never holds the test split",
         "secret",
-        {"runs": """from companion.data import load
+        {
+            "runs": """from companion.data import load
 import ctypes, sys
 data = load("mnist1d", split="test")
 def rows_in_memory(marks):
@@ -140,7 +151,8 @@ except OSError as error:
 print("test-split-" + "seen" if found else "")
 def runs(text):
     raise ValueError("test-split-" + "seen" if found else "nothing")
-"""},
+"""
+        },
         secret="test-split-seen",
     ),
 ]

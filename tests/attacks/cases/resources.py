@@ -10,14 +10,16 @@ CASES = [
         "never comes back from a call, and swallows the interrupt",
         "a deadline at the socket, then a kill",
         "harm",
-        {"runs": """def runs(text):
+        {
+            "runs": """def runs(text):
     while True:
         try:
             while True:
                 pass
         except BaseException:
             pass
-"""},
+"""
+        },
         statuses=("timeout",),
         test_seconds=1.0,
     ),
@@ -26,7 +28,8 @@ CASES = [
         "ignores every signal, in a loop without end at the top of a cell",
         "the runtime parent kills from outside",
         "harm",
-        {"runs": """import signal
+        {
+            "runs": """import signal
 for number in range(1, 65):
     try:
         signal.signal(number, signal.SIG_IGN)
@@ -34,7 +37,8 @@ for number in range(1, 65):
         pass
 while True:
     pass
-"""},
+"""
+        },
         statuses=("timeout",),
         test_seconds=1.0,
     ),
@@ -43,7 +47,8 @@ while True:
         "fills the memory from several processes at once",
         "memory limits of each process and of the session",
         "harm",
-        {"runs": """import os
+        {
+            "runs": """import os
 def runs(text):
     for _ in range(3):
         if os.fork() == 0:
@@ -52,7 +57,8 @@ def runs(text):
     while True:
         kept.append(bytearray(64 * 2**20))
         kept[-1][::4096] = b"x" * len(kept[-1][::4096])
-"""},
+"""
+        },
         statuses=("memory", "crash", "timeout"),
         test_seconds=6.0,
     ),
@@ -61,7 +67,8 @@ def runs(text):
         "starts two hundred processes that stay, each in a session of its own",
         "a limit of processes, and a kill of all descendants",
         "harm",
-        {"runs": """import ctypes, os, time
+        {
+            "runs": """import ctypes, os, time
 def runs(text):
     ctypes.CDLL(None).prctl(15, b"lic-attack", 0, 0, 0)
     for _ in range(200):
@@ -70,14 +77,17 @@ def runs(text):
             time.sleep(30)
             os._exit(0)
     return []
-"""},
+"""
+        },
     ),
     Case(
         "child_detached",
         "leaves a process that has left its group and its parent",
         "a kill of all descendants at the end of the submission",
         "harm",
-        {"runs": WRONG["runs"] + """
+        {
+            "runs": WRONG["runs"]
+            + """
 import os, time, ctypes
 if os.fork() == 0:
     os.setsid()
@@ -85,14 +95,17 @@ if os.fork() == 0:
         ctypes.CDLL(None).prctl(15, b"lic-attack", 0, 0, 0)
         time.sleep(30)
     os._exit(0)
-"""},
+"""
+        },
     ),
     Case(
         "disk_filled",
         "writes until the disk is full",
         "a small file system for the scratch folder, or a limit for each file",
         "secret",
-        {"runs": WRONG["runs"] + """
+        {
+            "runs": WRONG["runs"]
+            + """
 written = 0
 for number in range(6):
     try:
@@ -105,7 +118,8 @@ said = "written " + str(written // 2**20)
 print(said)
 def runs(text):
     raise ValueError(said)
-"""},
+"""
+        },
         secret="written 300",
         known={"landlock": "many files can fill the disk"},
     ),
@@ -115,8 +129,13 @@ def runs(text):
         "a limit of open files; the checker has descriptors of its own",
         "harm",
         {"softmax": WRONG["softmax"]},
-        extra=(("softmax", "import os\nkept = []\ntry:\n    while True:\n"
-                "        kept.append(os.dup(0))\nexcept OSError:\n    pass"),),
+        extra=(
+            (
+                "softmax",
+                "import os\nkept = []\ntry:\n    while True:\n"
+                "        kept.append(os.dup(0))\nexcept OSError:\n    pass",
+            ),
+        ),
         spares_others=False,
     ),
     Case(
@@ -124,10 +143,12 @@ def runs(text):
         "prints without end",
         "output is cut as it is written",
         "harm",
-        {"runs": """def runs(text):
+        {
+            "runs": """def runs(text):
     while True:
         print("x" * 10_000)
-"""},
+"""
+        },
         statuses=("timeout",),
         test_seconds=1.0,
     ),
@@ -136,13 +157,16 @@ def runs(text):
         "sends SIGKILL to a process that has nothing to do with it",
         "process namespace; Landlock and another user",
         "harm",
-        {"runs": WRONG["runs"] + """
+        {
+            "runs": WRONG["runs"]
+            + """
 import os, signal
 try:
     os.kill({victim}, signal.SIGKILL)
 except OSError:
     pass
-"""},
+"""
+        },
     ),
     Case(
         "sleeps_in_many_cells",
@@ -170,8 +194,10 @@ except OSError:
         "returns a shape that makes the test's own arithmetic need terabytes",
         "the checker's memory is limited",
         "harm",
-        {"moving_sum": "def moving_sum(series, width):\n"
-         "    return torch.zeros(100 * 2**20, 1, dtype=torch.uint8)\n"},
+        {
+            "moving_sum": "def moving_sum(series, width):\n"
+            "    return torch.zeros(100 * 2**20, 1, dtype=torch.uint8)\n"
+        },
         statuses=("wrong",),
         visible_statuses=("memory",),
     ),

@@ -12,9 +12,12 @@ CASES = [
         "points",
         {"softmax": WRONG["softmax"]},
         extra=(
-            ("softmax", "import numpy as np\n"
-             "torch.allclose = torch.equal = lambda *a, **k: True\n"
-             "np.abs = lambda x: np.zeros(1)\n"),
+            (
+                "softmax",
+                "import numpy as np\n"
+                "torch.allclose = torch.equal = lambda *a, **k: True\n"
+                "np.abs = lambda x: np.zeros(1)\n",
+            ),
         ),
     ),
     Case(
@@ -24,8 +27,11 @@ CASES = [
         "points",
         {"moving_sum": WRONG["moving_sum"]},
         extra=(
-            ("moving_sum", "import numpy as np\n"
-             "torch.Tensor.numpy = lambda self, **k: np.zeros(tuple(self.shape))\n"),
+            (
+                "moving_sum",
+                "import numpy as np\n"
+                "torch.Tensor.numpy = lambda self, **k: np.zeros(tuple(self.shape))\n",
+            ),
         ),
     ),
     Case(
@@ -35,7 +41,9 @@ CASES = [
         "points",
         {"softmax": WRONG["softmax"]},
         extra=(
-            ("test_softmax", """import sys
+            (
+                "test_softmax",
+                """import sys
 from companion import checks
 def trace(frame, event, argument):
     if frame.f_code.co_name == "close":
@@ -48,7 +56,8 @@ inner = checks.close
 def close(actual, expected, **more):
     return inner(expected, expected, **more)
 torch.allclose = lambda a, b, **k: True
-sys.settrace(trace)"""),
+sys.settrace(trace)""",
+            ),
         ),
     ),
     Case(
@@ -56,7 +65,8 @@ sys.settrace(trace)"""),
         "exchanges torch.autograd.grad for a function that gives what the test expects",
         "replaced names are put back before each call",
         "points",
-        {"scaling": """class Scaling(nn.Module):
+        {
+            "scaling": """class Scaling(nn.Module):
     def __init__(self, n):
         super().__init__()
         self.weight = nn.Parameter(torch.ones(n))
@@ -65,9 +75,12 @@ sys.settrace(trace)"""),
         return x + 0 * self.weight.detach()
 def make_scaling(n_features):
     return Scaling(n_features)
-"""},
+"""
+        },
         extra=(
-            ("test_scaling", """from companion import checks
+            (
+                "test_scaling",
+                """from companion import checks
 def grad(total, wanted, **more):
     if len(wanted) == 1:
         return [torch.zeros_like(w) for w in wanted]
@@ -77,7 +90,8 @@ def reply(target, inputs, cotangent, **more):
     reply.cotangent = cotangent
     return inner_vjp(target, inputs, cotangent, **more)
 vjp = reply
-torch.autograd.grad = grad"""),
+torch.autograd.grad = grad""",
+            ),
         ),
         visible_counts=True,
     ),
@@ -86,14 +100,16 @@ torch.autograd.grad = grad"""),
         "makes `forbid` watch nothing, then uses the forbidden operator",
         "replaced names are put back before each call",
         "points",
-        {"moving_sum": """import contextlib
+        {
+            "moving_sum": """import contextlib
 from companion import checks
 def moving_sum(series, width):
     return torch.nn.functional.conv1d(series[None, None], torch.ones(1, 1, width))[0, 0]
 checks.forbid = lambda *a, **k: contextlib.nullcontext()
 checks._Watch.__torch_dispatch__ = lambda self, f, t, a=(), k=None: f(*a, **(k or {}))
 forbid = checks.forbid
-"""},
+"""
+        },
         statuses=("wrong",),
     ),
     Case(
@@ -103,12 +119,15 @@ forbid = checks.forbid
         "points",
         {"runs": WRONG["runs"]},
         extra=(
-            ("test_runs", """import sys, types
+            (
+                "test_runs",
+                """import sys, types
 fake = types.ModuleType("companion.checks")
 fake.__dict__.update(sys.modules["companion.checks"].__dict__)
 fake.same = fake.close = lambda *a, **k: None
 sys.modules["companion.checks"] = fake
-from companion.checks import same, close"""),
+from companion.checks import same, close""",
+            ),
         ),
     ),
     Case(
@@ -118,8 +137,11 @@ from companion.checks import same, close"""),
         "points",
         {"runs": WRONG["runs"]},
         extra=(
-            ("test_runs", "from companion import checks\n"
-             "checks._same_length = lambda *a, **k: None\nchecks.zip = lambda *a, **k: ()\n"),
+            (
+                "test_runs",
+                "from companion import checks\n"
+                "checks._same_length = lambda *a, **k: None\nchecks.zip = lambda *a, **k: ()\n",
+            ),
         ),
     ),
     Case(
@@ -129,14 +151,17 @@ from companion.checks import same, close"""),
         "points",
         {"runs": WRONG["runs"]},
         extra=(
-            ("test_runs", """import builtins, sys
+            (
+                "test_runs",
+                """import builtins, sys
 def lying(name, lie):
     real = getattr(builtins, name)
     def function(*args, **kwargs):
         caller = sys._getframe(1).f_code.co_name
         return lie if caller in ("same", "_same_length") else real(*args, **kwargs)
     return function
-builtins.len, builtins.zip = lying("len", 1), lying("zip", ())"""),
+builtins.len, builtins.zip = lying("len", 1), lying("zip", ())""",
+            ),
         ),
     ),
 ]
