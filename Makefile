@@ -39,7 +39,11 @@ LISTS := pyproject.toml $(wildcard $(CONSTRAINTS))
 EXTRAS := grading,test,site
 PYTEST := $(PYTHON) -m pytest
 SHOWN := --durations=10 --durations-min=0.5
-COVERAGE := --cov=companion --cov-report=term:skip-covered --cov-fail-under=95
+# What measures time runs alone; then the grader's tests run beside all others.
+MARKS := not full and not device
+TIMED := bench or browser
+GRADER := tests/attacks tests/grading tests/test_grade.py tests/test_variants.py tests/test_mutation.py tests/test_release.py
+covered = COVERAGE_FILE="$(CURDIR)/build/.coverage.$(1)" $(PYTEST) $(SHOWN) --cov=companion --cov-report=
 
 .PHONY: help setup lab test test-fast test-full validate notebooks assignments precompute grade bench browser test-device
 
@@ -47,7 +51,7 @@ help:
 	@echo 'make lab          set up, then open the course in JupyterLab'
 	@echo 'make test         the whole suite (at most 20 minutes on 2 cores)'
 	@echo 'make test-fast    the quick part of it (less than 3 minutes)'
-	@echo 'make test-full    the deep parts; ONLY=mutation, recomputed, stock, claims, misconception, digit, threads or chapter'
+	@echo 'make test-full    the deep parts; ONLY=attack, mutation, recomputed, stock, claims, misconception, digit, threads or chapter'
 	@echo 'make validate     run every notebook and compare with its stored outputs'
 	@echo 'make notebooks    run the chapters in place and store their outputs'
 	@echo 'make assignments  regenerate assignments/ from solutions/'
@@ -65,7 +69,14 @@ lab: $(BASE)
 		--LabApp.default_url=/lab/tree/course/00_start_here.ipynb $(LAB_ARGS)
 
 test: $(ALL)
-	$(PYTEST) tests -m 'not full and not device' $(SHOWN) $(COVERAGE)
+	@mkdir -p build; rm -f build/.coverage*; status=0; \
+	$(call covered,timed) tests -m '($(TIMED)) and $(MARKS)' || status=1; \
+	$(call covered,grader) $(GRADER) -m 'not ($(TIMED)) and $(MARKS)' >build/grader_tests.log 2>&1 & grader=$$!; \
+	$(call covered,others) tests $(addprefix --ignore=,$(GRADER)) -m 'not ($(TIMED)) and $(MARKS)' || status=1; \
+	wait $$grader || status=1; cat build/grader_tests.log; \
+	$(PYTHON) -m coverage combine -q --data-file=build/.coverage build/.coverage.* || status=1; \
+	$(PYTHON) -m coverage report --data-file=build/.coverage --skip-covered --fail-under=95 || status=1; \
+	exit $$status
 
 test-fast: $(ALL)
 	$(PYTEST) tests -m 'not slow and not browser and not bench and not full and not device' $(SHOWN)

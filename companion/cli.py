@@ -263,6 +263,8 @@ def _grade(options: argparse.Namespace) -> int:
     name = course.assignment(options.name)
     if not (course.solutions / name).is_dir():
         raise CourseError("grading needs solutions/, which this copy of the course does not hold")
+    if sys.platform != "linux":
+        raise CourseError("grading runs student code in a sandbox, and that needs Linux")
     from companion.grading import run
 
     if (_exchange_root(course) / COURSE_ID / "inbound").is_dir():

@@ -23,6 +23,7 @@ from tools.classroom import Student
 from tools.stock import grade_with_nbgrader
 
 ROOT = Path(__file__).resolve().parent.parent
+SECONDS = 300  # for each cell, on both sides: one variant is slow on purpose
 N_SAMPLED = 4  # students of the assignment that is only sampled, beside those with right answers
 
 
@@ -45,7 +46,8 @@ def graded_here(assignment: Assignment, students: Sequence[Student], root: Path)
     submitted = root / "build" / "grading" / "submitted"
     jobs = [
         Job(assignment.name, student.name, str(assignment.path),
-            str(submitted / student.name / assignment.name), cell_seconds=120, test_seconds=300)
+            str(submitted / student.name / assignment.name),
+            cell_seconds=SECONDS, test_seconds=SECONDS)
         for student in students
     ]  # fmt: skip
     done = subprocess.run(
@@ -70,7 +72,7 @@ def test_stock_nbgrader_gives_the_same_points(name, n_wrong, tmp_path):
     assignment, students = class_of(tmp_path, n_wrong)
     classroom.prepare(tmp_path, assignment, students)
     here = graded_here(assignment, students, tmp_path)
-    stock = grade_with_nbgrader(tmp_path, assignment.name, {s.name: None for s in students})
+    stock = grade_with_nbgrader(tmp_path, assignment.name, {s.name: SECONDS for s in students})
     assert {name: graded.failure for name, graded in stock.items() if graded.failure} == {}
     differences = [
         f"{student.name} ({student.says}), {cell}: {here[student.name][cell]:g} here, "

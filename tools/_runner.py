@@ -249,8 +249,7 @@ def _judged(job: Job, runtime: Any) -> dict[str, Any]:
     return {
         "outcomes": outcomes,
         "broken": {
-            name: f"{error['type']}: {error['message']}"
-            for name, error in checker.cell_errors.items()
+            name: f"{type(error).__name__}: {error}" for name, error in checker.cell_errors.items()
         },
         "example": None if example is None else example["status"] == "passed",
     }

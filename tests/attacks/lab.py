@@ -68,8 +68,14 @@ class Lab:
 
     def fill_in(self, text: str) -> str:
         """Tells an attack where things are."""
-        places = {"{port}": self.listeners[0].getsockname()[1], "{victim}": self.victim.pid,
-                  "{marks}": self.marks, "{me}": self.n_handed_in, "{service}": self.course.parent / "service", "{course}": self.course}  # fmt: skip
+        places = {
+            "{port}": self.listeners[0].getsockname()[1],
+            "{victim}": self.victim.pid,
+            "{marks}": self.marks,
+            "{me}": self.n_handed_in,
+            "{service}": self.course.parent / "service",
+            "{course}": self.course,
+        }
         for name, place in places.items():
             text = text.replace(name, str(place))
         return text

@@ -103,7 +103,7 @@ if hasattr(get_ipython(), "run_code"):
         {
             "softmax": """from companion.checks import CheckFailed
 def softmax(scores, temperature):
-    raise CheckFailed("value", "seen", "inputs were " + "-".join(map(str, scores.flatten().tolist())))
+    raise CheckFailed("value", "seen", str(scores.flatten().tolist()))
 """
         },
         statuses=("wrong",),
