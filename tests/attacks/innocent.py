@@ -83,7 +83,7 @@ def _with_outputs(notebook: dict[str, Any]) -> dict[str, Any]:
 INNOCENTS = [
     Innocent("nothing_odd"),
     Innocent("warnings", _softmax(
-        "    warnings.warn('careful')\n    sys.stderr.write('note\\n')\n    print('hello')\n" + SOFTMAX,
+        "    warnings.warn('careful')\n    sys.stderr.write('note')\n    print('hi')\n" + SOFTMAX,
         before="import sys, warnings\n")),
     Innocent("flood_of_output", _softmax(SOFTMAX, after="print('x' * 10_000_000)\n"),
              extra=(("test_runs", "import sys\nsys.stderr.write('y' * 10_000_000)"),)),
@@ -96,22 +96,24 @@ INNOCENTS = [
              extra=(("softmax", "%load_ext autoreload\n%autoreload 2\n?torch"),
                     ("test_runs", "get_ipython().run_line_magic('matplotlib', 'inline')"))),
     Innocent("figures", _runs(RUNS, after="import matplotlib.pyplot as plt\nplt.plot([1, 2])\n"
-                              "plt.show()\nfigure, axes = plt.subplots()\nfigure.savefig('f.png')")),
+                              "plt.show()\nplt.figure().savefig('f.png')\n")),
     Innocent("input_not_reached", _runs(RUNS, after="if False:\n    input()\n")),
     Innocent("thread_that_ended", _runs(RUNS, after="import threading\nt = threading.Thread("
                                         "target=print)\nt.start()\nt.join()\n")),
-    Innocent("thread_that_stays", _softmax(SOFTMAX, after="import threading, time\nthreading.Thread("
-                                           "target=time.sleep, args=(600,), daemon=True).start()\n")),
+    Innocent("thread_that_stays", _softmax(SOFTMAX, after="import time\n"
+                                           "from threading import Thread\nThread(target=time.sleep, args=(600,), "
+                                           "daemon=True).start()\n")),
     Innocent("seeds_set", _softmax("    torch.manual_seed(0)\n" + SOFTMAX,
-                                   after="import numpy as np\nnp.random.seed(1)\nrandom.seed(2)\n")),
+                                   after="import numpy\nnumpy.random.seed(1)\nrandom.seed(2)\n")),
     Innocent("print_options_and_threads", _softmax(
-        SOFTMAX, after="torch.set_printoptions(precision=2)\ntorch.set_default_dtype(torch.float32)\n"
+        SOFTMAX, after="torch.set_printoptions(precision=2)\n"
+        "torch.set_default_dtype(torch.float32)\n"
         "torch.set_num_threads(1)\ntorch.set_grad_enabled(True)\n")),
     Innocent("slow", _runs("    import time\n    time.sleep(0.3)\n" + RUNS)),
     Innocent("parameter_for_a_tensor", _softmax(
         "    return nn.Parameter(torch.softmax(scores / temperature, -1))\n")),
     Innocent("numpy_numbers", _runs(
-        "    return [(letter, np.int64(len(list(run)))) for letter, run in itertools.groupby(text)]\n",
+        "    return [(c, np.int64(len(list(run)))) for c, run in itertools.groupby(text)]\n",
         before="import numpy as np\n")),
     Innocent("named_tuples", _runs(
         "    return [Run(letter, len(list(run))) for letter, run in itertools.groupby(text)]\n",
@@ -126,7 +128,8 @@ INNOCENTS = [
         before="from functools import lru_cache\n@lru_cache(maxsize=None)\n")),
     Innocent("generators_and_dataclasses", _runs(
         "    return [(r.letter, r.n) for r in found(text)]\n",
-        before="from dataclasses import dataclass\n@dataclass\nclass R:\n    letter: str\n    n: int\n"
+        before="from dataclasses import dataclass\n@dataclass\nclass R:\n    letter: str\n"
+        "    n: int\n"
         "def found(text):\n    for letter, run in itertools.groupby(text):\n"
         "        yield R(letter, len(list(run)))\n")),
     Innocent("future_annotations", {"runs": "from __future__ import annotations\n"
@@ -159,7 +162,7 @@ INNOCENTS = [
     Innocent("tabs", {"runs": "def runs(text):\n\treturn [(c, len(list(r))) for c, r in "
                       "itertools.groupby(text)]\n"}),
     Innocent("star_imports", extra=(("softmax", "from math import *\nfrom numpy import *"),)),
-    Innocent("group_of_exceptions", extra=(("runs", "raise ExceptionGroup('two', [ValueError()])"),)),
+    Innocent("group_of_exceptions", extra=(("runs", "raise ExceptionGroup('', [OSError()])"),)),
     Innocent("half_a_surrogate_printed", _runs(RUNS, after="print('\\\\ud800')\n")),
     Innocent("tests_deleted", edit=_without_tests),
     Innocent("everything_copied", edit=_twice),
