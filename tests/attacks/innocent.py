@@ -100,9 +100,9 @@ INNOCENTS = [
     Innocent("input_not_reached", _runs(RUNS, after="if False:\n    input()\n")),
     Innocent("thread_that_ended", _runs(RUNS, after="import threading\nt = threading.Thread("
                                         "target=print)\nt.start()\nt.join()\n")),
-    Innocent("thread_that_stays", _softmax(SOFTMAX, after="import time\n"
-                                           "from threading import Thread\nThread(target=time.sleep, args=(600,), "
-                                           "daemon=True).start()\n")),
+    Innocent("thread_that_stays", _softmax(
+        SOFTMAX, after="import time\nfrom threading import Thread\n"
+        "Thread(target=time.sleep, args=(600,), daemon=True).start()\n")),
     Innocent("seeds_set", _softmax("    torch.manual_seed(0)\n" + SOFTMAX,
                                    after="import numpy\nnumpy.random.seed(1)\nrandom.seed(2)\n")),
     Innocent("print_options_and_threads", _softmax(

@@ -48,9 +48,13 @@ def test_attack_fails(case, lab, worker_of):
 @pytest.mark.parametrize("tier", SAFE_TIERS)
 @pytest.mark.parametrize("case", **by_name)
 def test_attack_fails_in_every_tier(case, tier, lab, worker_of):
-    if tier in case.known:
-        pytest.xfail(case.known[tier])
-    _attack(case, lab, worker_of(tier))
+    worker = worker_of(tier)
+    if tier not in case.known:
+        _attack(case, lab, worker)
+        return
+    with pytest.raises(AssertionError):  # the reason would be out of date otherwise
+        _attack(case, lab, worker)
+    pytest.xfail(case.known[tier])
 
 
 def _attack(case: Case, lab, worker) -> None:
@@ -100,7 +104,7 @@ def _secrets(case: Case, result, folder) -> list[str]:
     for page in pages:
         assert "<script" not in page.lower()
         found += [canary for canary in CANARIES if canary in page]
-        if case.secret and case.secret in page:
+        if case.takes == "secret" and case.secret and case.secret in page:
             found.append(case.secret)
     return found
 

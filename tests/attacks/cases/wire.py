@@ -235,7 +235,6 @@ def softmax(scores, temperature):
 """
         },
         secret="parent-is-gone",
-        known={"landlock": "a session can end itself; that costs its own submission alone"},
         shown_by="tier none",
     ),
     Case(
