@@ -184,11 +184,11 @@ class Checker:
                 break
             with self._listening(GRACE_SECONDS, "the snapshot"):
                 channel.send({"op": "fork"})
-                header, _ = channel.receive()
-            if header.get("reply") == "forked":
+                reply = channel.receive()[0].get("reply")
+                if reply not in ("forked", "threads"):
+                    raise WireError(f"the reply {str(reply)[:40]!r} to a fork")
+            if reply == "forked":
                 break
-            if header.get("reply") != "threads":
-                raise WireError("no snapshot")
             self.can_fork = False
             self.notes.append(
                 "A cell starts threads that stay, so each question was graded in a run of its own."
@@ -210,6 +210,7 @@ class Checker:
             if time.monotonic() > self.end:
                 raise Lost(results.TIMEOUT, USED_UP)
             self.session = self.runtime.open()
+            self.used = 0.0, time.monotonic()
             channel = self.session[0]
             channel.deadline = time.monotonic() + START_SECONDS
             try:

@@ -17,6 +17,7 @@ import json
 import os
 import platform
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -58,8 +59,8 @@ FIRST_UID, N_UIDS = 61_000, 4_000  # one for each worker on this machine, where 
 class Job:
     """One submission: `folder` holds what was handed in, `source` is the notebook in solutions/.
 
-    `rebuilt` is where the clean notebook goes, "" for nowhere.  `limits` are wall-clock seconds of
-    single test cells.
+    `rebuilt` is where the clean notebook goes, "" for nowhere.  `limits` are seconds of single test
+    cells, `submission_seconds` those of everything together.
     """
 
     assignment: str
@@ -79,7 +80,7 @@ class Worker:
 
     def __init__(self, number: int, tier: str) -> None:
         self.number, self.tier = number, tier
-        self.work = Path(tempfile.mkdtemp(prefix="companion-grading-"))
+        self.work: Path | None = None  # holds the scratch folder and the log of one runtime parent
         self.parent: subprocess.Popen[bytes] | None = None
         self.requests: socket.socket | None = None
         self.spawn = self.is_ready = False
@@ -97,8 +98,9 @@ class Worker:
     def launch(self) -> None:
         """Starts the runtime parent, and does not wait."""
         self.stop()
+        self.work = Path(tempfile.mkdtemp(prefix="companion-grading-"))
         near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        (self.work / "scratch").mkdir(exist_ok=True)
+        (self.work / "scratch").mkdir()
         command = [sys.executable, "-m", "companion.grading.runtime", str(far.fileno())]
         environment = ONE_THREAD | {
             "PATH": "/usr/bin:/bin", "HOME": str(self.work / "scratch"), "LANG": "C.UTF-8",
@@ -134,13 +136,16 @@ class Worker:
             self.start()
 
     def stop(self) -> None:
+        """Ends the runtime parent and its sessions, and removes their folder."""
         if self.requests is not None:
             self.requests.close()
         if self.parent is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.parent.pid, signal.SIGKILL)
             self.parent.wait()
-        self.parent = self.requests = None
+        if self.work is not None:
+            shutil.rmtree(self.work, ignore_errors=True)
+        self.work = self.parent = self.requests = None
 
     def grade(self, job: Job) -> Result:
         """The result of one submission.  What fails for reasons of ours is tried twice."""

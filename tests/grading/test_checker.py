@@ -170,7 +170,7 @@ def test_a_stub_is_not_attempted(grade):
     result = grade(double="def double(x):\n    raise NotAttempted()", layer="")
     found = lost(result)
     assert found["test_double"] == found["hidden_double"] == results.NOT_ATTEMPTED
-    assert set(found) == {*found, "test_layer", "test_kept", "test_draw"}
+    assert {"test_layer", "test_kept", "test_draw"} <= set(found) and "test_rules" not in found
     assert by_name(result)["test_double"].message.startswith("not attempted")
 
 
@@ -292,10 +292,36 @@ def test_the_checker_reads_no_students_object_by_accident(grade):
     assert set(lost(grade(double=sly))) >= {"test_double", "hidden_double"}
 
 
+def test_a_false_answer_to_a_fork_is_no_failure_of_the_grader(grade):
+    speaks = (
+        "import gc\nfrom companion.grading.wire import Channel\n"
+        "def double(x):\n    return 2 * x\n"
+        "for thing in gc.get_objects():\n"
+        "    if isinstance(thing, Channel):\n"
+        "        class Twice(Channel):\n"
+        "            def send(self, header, buffers=()):\n"
+        "                super().send(header, buffers)\n"
+        "                if header.get('reply') == 'cells': super().send({'reply': 'nonsense'})\n"
+        "        thing.__class__ = Twice"
+    )
+    result = grade(double=speaks)
+    # The cell that does it runs before every later question of this student too.
+    assert result.status == results.OK and set(lost(result).values()) == {results.TAMPERED}
+
+
+def test_a_worker_leaves_no_folder_behind(worker):
+    other = Worker(78, worker.tier)
+    other.start()
+    folder = other.work
+    assert (folder / "scratch").is_dir()
+    other.stop()
+    assert not folder.exists()
+
+
 def test_helpers_in_extra_cells_run_in_place(grade):
     result = grade(extra={"double": "def twice(x):\n    return x + x"},
                    double="def double(x):\n    return twice(x)")  # fmt: skip
-    assert {k: v for k, v in lost(result).items() if k != "test_draw"} == {}
+    assert lost(result) == {}
 
 
 def test_an_endless_constructor_costs_its_own_question(grade):
