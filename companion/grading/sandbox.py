@@ -157,7 +157,7 @@ def probe() -> dict[str, str]:
     return {tier: _probed(tier) for tier in TIERS}
 
 
-def _try_one_session(tier: str, work: str, answer_fd: int) -> None:
+def _try_one_session(tier: str, work: str, answer_fd: int) -> None:  # pragma: no cover
     """The runtime parent of `probe`: writes "ok" or the reason to `answer_fd`."""
     become_subreaper()
     policy = Policy(tier=tier, scratch=f"{work}/scratch", readable=(str(_PACKAGE),))
@@ -254,7 +254,7 @@ def _is_below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
-def fork(policy: Policy) -> int:
+def fork(policy: Policy) -> int:  # pragma: no cover
     """`os.fork` for a child that will call `isolate`; the parent must have one thread.
 
     Where this process has the right, the child is process 1 of a new process namespace already.
@@ -278,7 +278,7 @@ def fork(policy: Policy) -> int:
         os.close(own)
 
 
-def isolate(policy: Policy, *, keep_fds: tuple[int, ...]) -> None:
+def isolate(policy: Policy, *, keep_fds: tuple[int, ...]) -> None:  # pragma: no cover
     """Make this freshly forked process, or a child of it, a session; returns in the session.
 
     In the tiers with namespaces the session is process 1 of its own: killing it kills everything
@@ -330,7 +330,7 @@ def isolate(policy: Policy, *, keep_fds: tuple[int, ...]) -> None:
         landlock.refuse_system_calls(unix_sockets=policy.tier in _WITH_NAMESPACES)
 
 
-def _enter_namespaces() -> None:
+def _enter_namespaces() -> None:  # pragma: no cover
     """New namespaces for this process; where `fork` could not make it process 1, for a child."""
     flags = _CLONE_NEWNS | _CLONE_NEWNET | _CLONE_NEWIPC | _CLONE_NEWUTS
     if os.getpid() == 1:
@@ -349,12 +349,12 @@ def _enter_namespaces() -> None:
         _wait_for(child)
 
 
-def _may_make_namespaces() -> bool:
+def _may_make_namespaces() -> bool:  # pragma: no cover
     effective = re.search(rb"CapEff:\s*(\w+)", _read("/proc/self/status"))[1]
     return bool(int(effective, 16) & _CAP_SYS_ADMIN)
 
 
-def _wait_for(child: int) -> None:
+def _wait_for(child: int) -> None:  # pragma: no cover
     """Hold nothing open, and end as `child` ends."""
     os.closerange(0, 2**31 - 1)
     _, status = os.waitpid(child, 0)
@@ -365,7 +365,7 @@ def _wait_for(child: int) -> None:
     os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 
-def _build_root(policy: Policy, visible: list[str], uid: int) -> None:
+def _build_root(policy: Policy, visible: list[str], uid: int) -> None:  # pragma: no cover
     """Exchange the root folder for one that holds what the policy names, and nothing else."""
     root = policy.scratch
     call("mount", None, "/", None, _MS_REC | _MS_PRIVATE, None)
@@ -408,17 +408,17 @@ def _build_root(policy: Policy, visible: list[str], uid: int) -> None:
     os.chdir("/")
 
 
-def _private_folders(policy: Policy, visible: list[str]) -> tuple[str, ...]:
+def _private_folders(policy: Policy, visible: list[str]) -> tuple[str, ...]:  # pragma: no cover
     """Where a session in namespaces may write; /tmp is left out where it holds readable files."""
     is_shared = any(_is_below(path, "/tmp") for path in visible)
     return (*(() if is_shared else ("/tmp",)), "/dev/shm", policy.scratch)
 
 
-def _tmpfs(folder: str, options: str, flags: int = 0) -> None:
+def _tmpfs(folder: str, options: str, flags: int = 0) -> None:  # pragma: no cover
     call("mount", "tmpfs", folder, "tmpfs", flags | _MS_NOSUID | _MS_NODEV, options)
 
 
-def _make_mount_point(source: str, target: str) -> None:
+def _make_mount_point(source: str, target: str) -> None:  # pragma: no cover
     if os.path.isdir(source):
         os.makedirs(target, exist_ok=True)
     else:
@@ -426,7 +426,7 @@ def _make_mount_point(source: str, target: str) -> None:
         os.close(os.open(target, os.O_CREAT, 0o644))
 
 
-def _rules(policy: Policy, visible: list[str]) -> list[tuple[str, int]]:
+def _rules(policy: Policy, visible: list[str]) -> list[tuple[str, int]]:  # pragma: no cover
     """The paths of Landlock with their rights.
 
     Landlock only allows, so a folder that holds something hidden is replaced by its other
@@ -457,13 +457,13 @@ def _rules(policy: Policy, visible: list[str]) -> list[tuple[str, int]]:
     return rules
 
 
-def _others_reach(paths: Iterable[str]) -> bool:
+def _others_reach(paths: Iterable[str]) -> bool:  # pragma: no cover
     """Whether a user without rights of its own gets to every path."""
     folders = {str(parent) for path in paths for parent in Path(os.path.realpath(path)).parents}
     return all(os.stat(folder).st_mode & stat.S_IXOTH for folder in folders)
 
 
-def _become(uid: int, *, must_read: bool) -> None:
+def _become(uid: int, *, must_read: bool) -> None:  # pragma: no cover
     """Change from root to `uid` for good.
 
     Without namespaces, Python may lie where only root gets to, such as below /root.  With
@@ -477,14 +477,14 @@ def _become(uid: int, *, must_read: bool) -> None:
     _set_capabilities(_CAP_DAC_READ_SEARCH if must_read else 0)
 
 
-def _set_capabilities(mask: int) -> None:
+def _set_capabilities(mask: int) -> None:  # pragma: no cover
     """Hold the capabilities in `mask` (bits below 32), and no other."""
     version_3, this_process = 0x20080522, 0
     header = struct.pack("=Ii", version_3, this_process)
     call("capset", header, struct.pack("=6I", mask, mask, 0, 0, 0, 0))
 
 
-def _n_threads_of(uid: int) -> int:
+def _n_threads_of(uid: int) -> int:  # pragma: no cover
     total = 0
     for pid in _pids():
         with contextlib.suppress(OSError):
@@ -493,7 +493,7 @@ def _n_threads_of(uid: int) -> int:
     return total
 
 
-def _close_all_but(keep_fds: tuple[int, ...]) -> None:
+def _close_all_but(keep_fds: tuple[int, ...]) -> None:  # pragma: no cover
     null = os.open("/dev/null", os.O_RDWR)
     for standard in {0, 1, 2} - set(keep_fds):
         os.dup2(null, standard)
@@ -507,7 +507,7 @@ def limit_memory(n_bytes: int) -> None:
     _limit(resource.RLIMIT_DATA, _status(os.getpid())["VmData"] + n_bytes)
 
 
-def _limit(kind: int, soft: int, hard: int | None = None) -> None:
+def _limit(kind: int, soft: int, hard: int | None = None) -> None:  # pragma: no cover
     """Set a limit, or leave a lower one that is there already."""
     ceiling = resource.getrlimit(kind)[1]
     hard = soft if hard is None else hard
@@ -516,13 +516,13 @@ def _limit(kind: int, soft: int, hard: int | None = None) -> None:
     resource.setrlimit(kind, (soft, hard))
 
 
-def become_subreaper() -> None:
+def become_subreaper() -> None:  # pragma: no cover
     """Make this process the parent of all orphans below it; call it once in the runtime parent."""
     if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
 
 
-def kill_session(pid: int, policy: Policy) -> None:
+def kill_session(pid: int, policy: Policy) -> None:  # pragma: no cover
     """End the session that the calling runtime parent forked as `pid`, with all it started.
 
     Returns when every process is gone, and its exit status with it.  Without namespaces, nothing
@@ -547,7 +547,7 @@ def kill_session(pid: int, policy: Policy) -> None:
             time.sleep(0.0005)
 
 
-def memory_used(root: int | None = None, *, exact: bool = False) -> int:
+def memory_used(root: int | None = None, *, exact: bool = False) -> int:  # pragma: no cover
     """Bytes of anonymous and shared memory of all processes below `root` (default: the caller).
 
     What a forked process has from `root` is not counted.  What it has from another process below
@@ -569,7 +569,7 @@ def memory_used(root: int | None = None, *, exact: bool = False) -> int:
     return total
 
 
-def cpu_used(pid: int) -> float:
+def cpu_used(pid: int) -> float:  # pragma: no cover
     """Seconds of processor time of a process and all that it started, ended ones included."""
     ticks = 0
     for process in (pid, *_descendants(pid)):
@@ -579,11 +579,11 @@ def cpu_used(pid: int) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def _anonymous(memory: dict[str, int]) -> int:
+def _anonymous(memory: dict[str, int]) -> int:  # pragma: no cover
     return memory.get("RssAnon", 0) + memory.get("VmSwap", 0)
 
 
-def _status(pid: int, name: str = "status") -> dict[str, int]:
+def _status(pid: int, name: str = "status") -> dict[str, int]:  # pragma: no cover
     """The sizes in /proc/<pid>/<name>, in bytes."""
     sizes = {}
     for line in _read(f"/proc/{pid}/{name}").splitlines():
@@ -593,7 +593,7 @@ def _status(pid: int, name: str = "status") -> dict[str, int]:
     return sizes
 
 
-def _read(path: str) -> bytes:
+def _read(path: str) -> bytes:  # pragma: no cover
     """A short file of /proc, which takes one call to read."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -602,11 +602,11 @@ def _read(path: str) -> bytes:
         os.close(handle)
 
 
-def _pids() -> list[int]:
+def _pids() -> list[int]:  # pragma: no cover
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
-def _descendants(root: int) -> dict[int, int]:
+def _descendants(root: int) -> dict[int, int]:  # pragma: no cover
     """Process id -> kernel flags of every process below `root`."""
     children: dict[int, list[tuple[int, int]]] = {}
     for pid in _pids():
