@@ -1,0 +1,13 @@
+# The result takes the wider dtype of x and keep.
+
+
+def channel_dropout(
+    x: Tensor, keep: Tensor, *, training: bool, generator=None
+) -> Tensor:
+    if keep.shape != x.shape[1:2] or not ((keep >= 0) & (keep <= 1)).all():
+        raise ValueError(f"keep holds a probability for each channel, got {keep}")
+    factor = keep.expand(x.shape[:2])
+    if training:
+        factor = torch.rand(x.shape[:2], generator=generator) < keep
+    further = (1,) * (x.ndim - 2)
+    return x * (factor * torch.ones_like(keep)).reshape(*x.shape[:2], *further)

@@ -1,0 +1,13 @@
+# One mask for the whole batch: all examples lose the same channels.
+
+
+def channel_dropout(
+    x: Tensor, keep: Tensor, *, training: bool, generator=None
+) -> Tensor:
+    if keep.shape != x.shape[1:2] or not ((keep >= 0) & (keep <= 1)).all():
+        raise ValueError(f"keep holds a probability for each channel, got {keep}")
+    factor = keep.expand(x.shape[:2])  # (N, C)
+    if training:
+        factor = (torch.rand(x.shape[1], generator=generator) < keep).expand(len(x), -1)
+    further = (1,) * (x.ndim - 2)
+    return x * factor.to(x.dtype).reshape(*x.shape[:2], *further)

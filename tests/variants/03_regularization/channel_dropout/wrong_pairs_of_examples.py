@@ -1,0 +1,14 @@
+# Two neighbouring examples share a mask.
+
+
+def channel_dropout(
+    x: Tensor, keep: Tensor, *, training: bool, generator=None
+) -> Tensor:
+    if keep.shape != x.shape[1:2] or not ((keep >= 0) & (keep <= 1)).all():
+        raise ValueError(f"keep holds a probability for each channel, got {keep}")
+    factor = keep.expand(x.shape[:2])  # (N, C)
+    if training:
+        factor = torch.rand((len(x) + 1) // 2, len(keep), generator=generator) < keep
+        factor = factor.repeat_interleave(2, 0)[: len(x)]
+    further = (1,) * (x.ndim - 2)
+    return x * factor.to(x.dtype).reshape(*x.shape[:2], *further)

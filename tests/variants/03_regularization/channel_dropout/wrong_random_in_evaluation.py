@@ -1,0 +1,13 @@
+# Evaluation averages sixteen random masks instead of the mean over all.
+
+
+def channel_dropout(
+    x: Tensor, keep: Tensor, *, training: bool, generator=None
+) -> Tensor:
+    if keep.shape != x.shape[1:2] or not ((keep >= 0) & (keep <= 1)).all():
+        raise ValueError(f"keep holds a probability for each channel, got {keep}")
+    factor = keep.expand(x.shape[:2])  # (N, C)
+    drawn = torch.rand(16, *x.shape[:2], generator=generator) < keep
+    factor = drawn[0] if training else drawn.double().mean(0)
+    further = (1,) * (x.ndim - 2)
+    return x * factor.to(x.dtype).reshape(*x.shape[:2], *further)

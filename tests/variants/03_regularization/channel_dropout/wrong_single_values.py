@@ -1,0 +1,17 @@
+# Drops single values instead of whole channels.
+
+
+def channel_dropout(
+    x: Tensor, keep: Tensor, *, training: bool, generator=None
+) -> Tensor:
+    if keep.shape != x.shape[1:2] or not ((keep >= 0) & (keep <= 1)).all():
+        raise ValueError(f"keep holds a probability for each channel, got {keep}")
+    factor = keep.expand(x.shape[:2])  # (N, C)
+    if training:
+        pass
+    further = (1,) * (x.ndim - 2)
+    factor = factor.to(x.dtype).reshape(*x.shape[:2], *further)
+    if training:
+        chances = keep.reshape(1, -1, *further)
+        factor = (torch.rand(x.shape, generator=generator) < chances).to(x.dtype)
+    return x * factor
