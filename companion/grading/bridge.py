@@ -384,6 +384,8 @@ class GradebookWriter:
         try:
             with (
                 mock.patch.object(nbgrader.api, "create_engine", self._engine),
+                # `_require` has made the tables; nbgrader looks for each of them at every step.
+                mock.patch.object(nbgrader.api.Base.metadata, "create_all"),
                 warnings.catch_warnings(),
             ):
                 # nbgrader 0.9.6 adds rows outside of a session, which is harmless.
@@ -473,7 +475,7 @@ class FeedbackExporter(HTMLExporter):
     def from_notebook_node(
         self, nb: Any, resources: dict[str, Any] | None = None, **kwargs: Any
     ) -> tuple[str, dict[str, Any]]:
-        from companion.grading import feedback
+        from companion.grading import canaries, feedback
 
         notebook, resources = Exporter.from_notebook_node(self, nb, resources, **kwargs)
         course, names = self.parent.coursedir, resources["nbgrader"]
@@ -490,7 +492,7 @@ class FeedbackExporter(HTMLExporter):
             cell.source for cell in cells if is_solution(cell) or "nbgrader" not in cell.metadata
         ]
         source = read_source(_source(course, names["assignment"]))
-        feedback.check(page, source, own="\n".join(own))
+        canaries.check(page, source, own="\n".join(own))
         return page, resources
 
 

@@ -2,23 +2,23 @@
 
 Text of a student reaches the page escaped, cut and with invisible characters spelled out.  Of a
 hidden test it holds a number, the points, the kind of mistake, and those words of the hint that the
-author of the test wrote; `check` makes sure of it before a page is released.
+author of the test wrote; canaries.py makes sure of it before a page is released.
 """
 
 from __future__ import annotations
 
-import ast
 import builtins
+import functools
 import re
 import unicodedata
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from html import escape, unescape
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from companion.grading import results
+from companion.grading.names import strings
 from companion.grading.results import CellResult, Result
 
 MAX_PAGE = 1_000_000  # bytes
@@ -26,7 +26,6 @@ MAX_MESSAGE = 2_000  # characters
 MAX_ANSWER = 20_000
 MAX_NOTES = 30
 CONTEXT_LINES, LINE_WIDTH = 2, 200  # before and after the marked line; characters of each
-MIN_LINE, MIN_TEXT, MIN_NAME, MIN_DIGITS = 24, 16, 8, 5  # length of a canary
 
 WORDS = {
     results.OK: "Passed",
@@ -315,10 +314,14 @@ def _said_of_hidden(cell: CellResult, author: tuple[str, ...]) -> list[tuple[str
 
 def _authors_words(cells: list[_Cell]) -> tuple[str, ...]:
     """The strings in locked cells and in `companion.checks`, longest first."""
-    checks = (Path(__file__).parents[1] / "checks.py").read_text(encoding="utf-8")
-    texts = [checks, *(cell.source for cell in cells if cell.is_authors)]
-    found = {text for source in texts for text in _strings(_tree(source)) if len(text) > 2}
+    sources = [_text_of_checks(), *(cell.source for cell in cells if cell.is_authors)]
+    found = {text for source in sources for text in strings(source) if len(text) > 2}
     return tuple(sorted(found, key=len, reverse=True))
+
+
+@functools.cache
+def _text_of_checks() -> str:
+    return (Path(__file__).parents[1] / "checks.py").read_text(encoding="utf-8")
 
 
 def _is_authors(hint: str, author: tuple[str, ...]) -> bool:
@@ -620,148 +623,3 @@ def _plain(text: str) -> str:
         part if i % 2 else re.sub(r"([\\`*_{}\[\]<>#|&~!$@]|:(?=/))", r"\\\1", part)
         for i, part in enumerate(parts)
     )
-
-
-# What must not be on a page
-
-
-def canaries(source: dict[str, Any]) -> set[str]:
-    """Strings of the hidden tests in a notebook of `solutions/` that no page may hold.
-
-    Lines, strings, long numbers, and names of helpers, but for hints, which are shown, and for
-    what the released notebook holds too.
-    """
-    return set().union(*_canaries(source).values())
-
-
-def leaks(text: str, source: dict[str, Any], *, own: str = "") -> list[str]:
-    """Canaries that a page holds, in HTML or Markdown; `own` is the student's text."""
-    page, own = _readable(text), _squeezed(own)
-    return sorted(c for c in canaries(source) if _holds(page, c) and not _holds(own, c))
-
-
-def check(text: str, source: dict[str, Any], *, own: str = "") -> None:
-    """Raises ValueError that names the question, not the text, where a page holds a canary.
-
-    What the student wrote too, in `own`, is none: a line of code may be the same by chance.
-    """
-    page, own = _readable(text), _squeezed(own)
-    for question, found in _canaries(source).items():
-        if any(_holds(page, canary) and not _holds(own, canary) for canary in found):
-            raise ValueError(
-                f"the feedback on {question} holds part of a hidden test, so it is not released. "
-                "Usual reason: a message with inputs or expected values in place of a hint."
-            )
-
-
-def _canaries(source: dict[str, Any]) -> dict[str, set[str]]:
-    """Canaries by question."""
-    found: dict[str, set[str]] = {}
-    released, question = [], ""
-    for cell in map(_Cell, source["cells"]):
-        if cell.is_answer:
-            question = cell.grade_id
-            solution, stays = _split(cell.source, "SOLUTION")
-            released.append(stays if solution and not cell.is_written else "")
-            continue
-        hidden, stays = _split(cell.source, "HIDDEN TESTS")
-        released.append(stays)
-        if hidden:
-            found.setdefault(question, set()).update(_candidates(hidden))
-            released += _hints(_tree(hidden))
-    shown = _squeezed("\n".join(released))
-    return {name: {c for c in some if not _holds(shown, c)} for name, some in found.items()}
-
-
-def _split(source: str, region: str) -> tuple[str, str]:
-    """The lines between BEGIN `region` and END `region`, and the others."""
-    inside, outside, is_inside = [], [], False
-    for line in source.split("\n"):
-        if f"BEGIN {region}" in line or f"END {region}" in line:
-            is_inside = "BEGIN" in line
-        else:
-            (inside if is_inside else outside).append(line)
-    return "\n".join(inside), "\n".join(outside)
-
-
-def _candidates(hidden: str) -> Iterator[str]:
-    tree = _tree(hidden)
-    for line in map(_squeezed, hidden.split("\n")):
-        is_text = re.fullmatch(r"""(?:\w+ ?\+?= ?)?[( ]*f?["'].*["'][),\] ]*""", line)
-        if len(line) >= MIN_LINE and not is_text:
-            yield line
-    for text in map(_squeezed, _strings(tree)):
-        if len(text) >= MIN_TEXT:
-            yield text
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and len(node.name) >= MIN_NAME:
-            yield node.name
-        elif isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-            digits = re.sub(r"e.*|\D", "", str(node.value)).strip("0")
-            if len(digits) >= MIN_DIGITS:
-                yield str(node.value)
-
-
-def _hints(tree: ast.AST) -> list[str]:
-    """The strings that students see: `hint=…` and the reason of `partial`.
-
-    Where one is given by a name, also all that is assigned to the name or that a loop takes it
-    from.
-    """
-    shown: list[ast.expr] = []
-    sources: list[tuple[ast.expr, ast.expr]] = []  # target and value
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            shown += [word.value for word in node.keywords if word.arg == "hint"]
-            if isinstance(node.func, ast.Name) and node.func.id == "partial":
-                shown += node.args[1:]
-        elif isinstance(node, ast.Assign):
-            sources += [(target, node.value) for target in node.targets]
-        elif isinstance(node, ast.AugAssign):
-            sources.append((node.target, node.value))
-        elif isinstance(node, ast.For):
-            sources.append((node.target, node.iter))
-    grows = True
-    while grows:
-        names = {name for part in shown for name in _names(part)}
-        new = [value for target, value in sources if _names(target) & names and value not in shown]
-        shown += new
-        grows = bool(new)
-    return [_squeezed(text) for part in shown for text in _strings(part)]
-
-
-def _names(tree: ast.AST) -> set[str]:
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-
-
-def _strings(tree: ast.AST) -> list[str]:
-    return [node.value for node in ast.walk(tree)
-            if isinstance(node, ast.Constant) and isinstance(node.value, str)]  # fmt: skip
-
-
-def _tree(source: str) -> ast.Module:
-    """The tree of an author's cell."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return ast.parse(source)
-
-
-def _readable(text: str) -> str:
-    """A page as it is, as a browser shows it, and without the backslashes of Markdown."""
-    shown = unescape(re.sub(r"<[^<>]*>", "", text))
-    return _squeezed("\n".join([text, shown, re.sub(r"\\([^A-Za-z0-9\s])", r"\1", text)]))
-
-
-def _squeezed(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _holds(text: str, canary: str) -> bool:
-    """Whether a text holds a canary; names and numbers count as whole words."""
-    if canary not in text:
-        canary = canary[:1].upper() + canary[1:]  # a note begins with a capital
-    if canary not in text:
-        return False
-    if re.fullmatch(r"[\w.]+", canary):
-        return re.search(rf"(?<![\w.]){re.escape(canary)}(?![\w])", text) is not None
-    return True

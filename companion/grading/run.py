@@ -17,8 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from companion.grading import feedback, results, sandbox
+from companion.grading import canaries, feedback, results, sandbox
 from companion.grading.client import WorkerClient
+from companion.grading.light import import_jsonschema
+from companion.grading.rebuild import read_source
 from companion.grading.results import Result
 from companion.grading.worker import Job
 from companion.workspace import CourseError
@@ -90,10 +92,10 @@ def grade_class(
     tier = choose_tier(require_tier)
     start = time.monotonic()
     pool = _Pool(min(workers, len(chosen)), tier)
+    # While the workers import torch and grade the reference, this process imports nbgrader.
+    importing = threading.Thread(target=_import_bridge, daemon=True)
+    importing.start()
     try:
-        # While the workers import torch, this process imports nbgrader.
-        from companion.grading.bridge import GradebookWriter
-
         limits = reference_limits(root, assignment, pool, tier)
         _enter_into_gradebook(root, assignment, source)
         jobs = [
@@ -102,8 +104,11 @@ def grade_class(
             for name, path in chosen.items()
         ]  # fmt: skip
         found: dict[str, Result] = {}
+        graded = pool.run(jobs)
+        from companion.grading.bridge import GradebookWriter
+
         with GradebookWriter(root) as gradebook:
-            for result in _with_progress(pool.run(jobs), len(jobs), show):
+            for result in _with_progress(graded, len(jobs), show):
                 results.write(result, grading / "results")
                 rebuilt = Path(_job_of(jobs, result).rebuilt)
                 gradebook.record(result, rebuilt)
@@ -117,6 +122,11 @@ def grade_class(
         pool.close()
     in_order = tuple(found[name] for name in sorted(found))
     return ClassRun(assignment, tier, in_order, time.monotonic() - start, tuple(problems))
+
+
+def _import_bridge() -> None:
+    import_jsonschema()
+    import companion.grading.bridge  # noqa: F401
 
 
 def submissions(grading: Path, assignment: str) -> dict[str, Path]:
@@ -186,7 +196,7 @@ def _write_markdown(result: Result, rebuilt: Path, folder: Path, source: Path) -
     notebook = json.loads(rebuilt.read_text(encoding="utf-8"))
     page = feedback.markdown(result, notebook, manual={})
     own = "\n".join("".join(cell["source"]) for cell in notebook["cells"] if _is_students(cell))
-    feedback.check(page, json.loads(source.read_text(encoding="utf-8")), own=own)
+    canaries.check(page, read_source(source), own=own)
     (folder / f"{result.student}.md").write_text(page, encoding="utf-8")
 
 
@@ -210,14 +220,18 @@ class _Pool:
             client.start()
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Result]:
-        """Results as they come."""
+        """Starts at once; results as they come."""
         waiting: queue.Queue[Job] = queue.Queue()
         done: queue.Queue[Result | Exception] = queue.Queue()
         for job in jobs:
             waiting.put(job)
         for client in self.clients[: len(jobs)]:
             threading.Thread(target=self._work, args=(client, waiting, done), daemon=True).start()
-        for _ in jobs:
+        return self._results(done, len(jobs))
+
+    @staticmethod
+    def _results(done: queue.Queue[Result | Exception], n_jobs: int) -> Iterator[Result]:
+        for _ in range(n_jobs):
             result = done.get()
             if isinstance(result, Exception):
                 raise result
