@@ -126,21 +126,26 @@ class _Report:
     footer: str
 
 
-def html_page(
-    result: Result, notebook: dict[str, Any], *, manual: dict[str, tuple[float | None, str]]
-) -> str:
-    """A page that needs no other file and runs no script.
+@dataclass(frozen=True)
+class Book:
+    """What the gradebook says beyond the result.
 
-    `notebook` is the rebuilt one; `manual` maps a grade id to score (None: not graded) and comment.
+    `manual` maps a grade id to score (None: not graded) and comment; `penalty` are points that are
+    taken off for being late.
     """
-    return _within_limit(lambda limit: _html(_report(result, notebook, manual, limit)))
+
+    manual: dict[str, tuple[float | None, str]] = field(default_factory=dict)
+    penalty: float = 0.0
 
 
-def markdown(
-    result: Result, notebook: dict[str, Any], *, manual: dict[str, tuple[float | None, str]]
-) -> str:
+def html_page(result: Result, notebook: dict[str, Any], book: Book) -> str:
+    """A page that needs no other file and runs no script; `notebook` is the rebuilt one."""
+    return _within_limit(lambda limit: _html(_report(result, notebook, book, limit)))
+
+
+def markdown(result: Result, notebook: dict[str, Any], book: Book) -> str:
     """The same as Markdown, without HTML in it."""
-    return _within_limit(lambda limit: _markdown(_report(result, notebook, manual, limit)))
+    return _within_limit(lambda limit: _markdown(_report(result, notebook, book, limit)))
 
 
 def _within_limit(make: Callable[[int], str]) -> str:
@@ -157,7 +162,7 @@ def _within_limit(make: Callable[[int], str]) -> str:
 def _report(
     result: Result,
     notebook: dict[str, Any],
-    manual: dict[str, tuple[float | None, str]],
+    book: Book,
     limit: int,
 ) -> _Report:
     cells = [_Cell(cell) for cell in notebook.get("cells", ())]
@@ -172,14 +177,14 @@ def _report(
             hidden[cell.grade_id] = f"a further test of “{section.title}”"
         said = _said_of_hidden(cell, author) if is_hidden else _said(cell)
         said = [(label, _cut(text, limit)) for label, text in said if text]
-        _add_test(section, cell, said, is_hidden, manual.get(cell.grade_id), limit)
+        _add_test(section, cell, said, is_hidden, book.manual.get(cell.grade_id), limit)
         # A line in which a hidden test failed would say something about its inputs.
         place = _place(cell, cells, limit)
         if place and (not is_hidden or cell.message.startswith(STOPPED)):
             section.places.setdefault((place.cell, place.number), place)
     for cell in cells:
         if cell.is_answer and cell.grade_id:
-            _grade_by_hand(sections[cell.grade_id], cell, manual.get(cell.grade_id), limit)
+            _grade_by_hand(sections[cell.grade_id], cell, book.manual.get(cell.grade_id), limit)
     for section in sections.values():
         if section.words == WORDS[results.INFRASTRUCTURE]:
             section.points = None
@@ -189,8 +194,8 @@ def _report(
     return _Report(
         title=heading or result.assignment,
         student=_cut(result.student, 100),
-        total=_total(result, sections.values()),
-        remarks=[_cut(remark, limit) for remark in _remarks(result, sections.values())],
+        total=_total(result, sections.values(), book.penalty),
+        remarks=[_cut(text, limit) for text in _remarks(result, sections.values(), book.penalty)],
         sections=list(sections.values()),
         notes=[_cut(f"{n[:1].upper()}{n[1:]}", limit) for n in notes[:MAX_NOTES]],
         footer=f"Graded with {versions}." if versions else "",
@@ -380,18 +385,22 @@ def _without_names(note: str, hidden: dict[str, str]) -> str:
     return what + colon + ", ".join(dict.fromkeys(parts)) if colon else note
 
 
-def _total(result: Result, sections: Iterable[_Section]) -> str:
+def _total(result: Result, sections: Iterable[_Section], penalty: float) -> str:
     possible = sum(section.max_points for section in sections)
     if result.status == results.INFRASTRUCTURE:
         return f"Not graded yet, of {_points(possible)} points"
-    return f"{_points(sum(section.points or 0.0 for section in sections))} of {_of(possible)}"
+    points = sum(section.points or 0.0 for section in sections)
+    return f"{_points(max(0.0, points - penalty))} of {_of(possible)}"  # as nbgrader counts
 
 
-def _remarks(result: Result, sections: Iterable[_Section]) -> Iterator[str]:
+def _remarks(result: Result, sections: Iterable[_Section], penalty: float) -> Iterator[str]:
     if result.status == results.INFRASTRUCTURE:
         yield REASONS[results.INFRASTRUCTURE]
     elif result.status != results.OK:
         yield f"{WORDS[result.status]}: {result.message}"
+    if penalty:
+        is_one = round(penalty, 2) == 1
+        yield f"Handed in late: {_of(penalty)} {'is' if is_one else 'are'} taken off."
     by_hand = [section for section in sections if section.points is None and not section.tests]
     waiting = sum(section.max_points for section in by_hand)
     if waiting:

@@ -21,11 +21,10 @@ from companion.grading import canaries, feedback, results, sandbox
 from companion.grading.client import WorkerClient
 from companion.grading.light import import_jsonschema
 from companion.grading.rebuild import read_source
+from companion.grading.reference import reference_limits
 from companion.grading.results import Result
 from companion.grading.worker import Job
 from companion.workspace import CourseError
-
-FACTOR, LEAST, MOST = 10.0, 10.0, 180.0  # time limit: so many times the reference, within seconds
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def grade_class(
     importing = threading.Thread(target=_import_bridge, daemon=True)
     importing.start()
     try:
-        limits = reference_limits(root, assignment, pool, tier)
+        limits = reference_limits(source, tier, grading / "reference", pool.grade)
         _enter_into_gradebook(root, assignment, source)
         jobs = [
             Job(assignment, name, str(source), str(path), seed=seed, limits=limits,
@@ -114,7 +113,8 @@ def grade_class(
                 gradebook.record(result, rebuilt)
                 if result.status == results.OK:
                     try:
-                        _write_markdown(result, rebuilt, grading / "results" / assignment, source)
+                        book = gradebook.book(result)
+                        _write_markdown(result, rebuilt, book, source, grading / "results")
                     except ValueError as error:  # it would have shown a hidden test
                         problems.append(f"{result.student}: no feedback was written: {error}")
                 found[result.student] = result
@@ -135,44 +135,6 @@ def submissions(grading: Path, assignment: str) -> dict[str, Path]:
     return {path.parent.name: path for path in found if path.is_dir() or path.is_symlink()}
 
 
-def reference_limits(root: Path, assignment: str, pool: _Pool, tier: str) -> dict[str, float]:
-    """Seconds allowed to each test cell, from what the reference solution takes.
-
-    The reference passes through the same path as everybody, which proves that every test works
-    outside of the student's process.  The outcome is kept until source, library or tier change.
-    Raises CourseError where it misses a point.
-    """
-    source = root / "solutions" / assignment / f"{assignment}.ipynb"
-    key = _key(root, source, tier)
-    kept = root / "build" / "grading" / "reference" / f"{assignment}.json"
-    if kept.is_file():
-        stored = json.loads(kept.read_text(encoding="utf-8"))
-        if stored["key"] == key:
-            return stored["limits"]
-    job = Job(assignment, "reference", str(source), str(source.parent))
-    (result,) = pool.run([job])
-    missed = [c for c in result.cells if c.status != results.OK]
-    if missed:
-        first = missed[0]
-        raise CourseError(
-            f"the reference solution of {assignment} misses {len(missed)} test cells, "
-            f"{first.grade_id} first ({first.status}: {first.message or first.details}); "
-            "nothing was graded"
-        )
-    limits = {c.grade_id: min(MOST, max(LEAST, FACTOR * c.seconds)) for c in result.cells}
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_text(json.dumps({"key": key, "limits": limits}, indent=1), encoding="utf-8")
-    return limits
-
-
-def _key(root: Path, source: Path, tier: str) -> str:
-    digest = hashlib.sha256(tier.encode())
-    package = Path(__file__).resolve().parents[1]
-    for path in (source, *sorted(package.rglob("*.py"))):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
 def _enter_into_gradebook(root: Path, assignment: str, source: Path) -> None:
     """Runs `nbgrader generate_assignment` where the gradebook does not hold this version."""
     grading = root / "build" / "grading"
@@ -191,13 +153,15 @@ def _enter_into_gradebook(root: Path, assignment: str, source: Path) -> None:
     stamp.write_text(version, encoding="utf-8")
 
 
-def _write_markdown(result: Result, rebuilt: Path, folder: Path, source: Path) -> None:
+def _write_markdown(
+    result: Result, rebuilt: Path, book: feedback.Book, source: Path, folder: Path
+) -> None:
     """The student's feedback beside the result.  Raises ValueError where it tells too much."""
     notebook = json.loads(rebuilt.read_text(encoding="utf-8"))
-    page = feedback.markdown(result, notebook, manual={})
+    page = feedback.markdown(result, notebook, book)
     own = "\n".join("".join(cell["source"]) for cell in notebook["cells"] if _is_students(cell))
     canaries.check(page, read_source(source), own=own)
-    (folder / f"{result.student}.md").write_text(page, encoding="utf-8")
+    (folder / result.assignment / f"{result.student}.md").write_text(page, encoding="utf-8")
 
 
 def _is_students(cell: dict[str, Any]) -> bool:
@@ -218,6 +182,10 @@ class _Pool:
         self.clients = [WorkerClient(number, tier) for number in range(n_workers)]
         for client in self.clients:
             client.start()
+
+    def grade(self, job: dict[str, Any]) -> Result:
+        """One submission, for the fields of a Job."""
+        return next(self.run([Job(**job)]))
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Result]:
         """Starts at once; results as they come."""

@@ -75,7 +75,9 @@ def hidden(status: str = results.WRONG, **more: object) -> CellResult:
 
 def pages(graded: Result, of: dict | None = None, **manual: tuple[float | None, str]) -> list[str]:
     of = notebook() if of is None else of
-    return [make(graded, of, manual=manual) for make in (feedback.html_page, feedback.markdown)]
+    return [
+        make(graded, of, feedback.Book(manual)) for make in (feedback.html_page, feedback.markdown)
+    ]
 
 
 class Page(HTMLParser):
