@@ -299,8 +299,9 @@ def raises(
         if match is not None and not re.search(match, str(exception)):
             raise CheckFailed(
                 "error",
-                f"{_name(target)} raised {wanted}, but its message does not say what it should.",
-                hint or f"Its message was: {exception}",
+                f"{_name(target)} raised {wanted}, but its message does not say what it should: "
+                f"{exception}",
+                hint,
             ) from exception
         return
     raise CheckFailed("error", f"{_name(target)} accepted this; expected a {wanted}.", hint)
@@ -338,6 +339,10 @@ class _Watch(TorchDispatchMode):
     def __init__(self, names: frozenset[str], hint: str = "") -> None:
         super().__init__()
         self.names, self.hint, self.n_calls = names, hint, 0
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # else the first call imports torch's compiler, which takes seconds
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # noqa: ANN001, ANN204
         name = func._schema.name.removeprefix("aten::")

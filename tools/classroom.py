@@ -305,7 +305,7 @@ def write_feedback(
     from nbgrader.converters import GenerateFeedback
     from nbgrader.coursedir import CourseDirectory
 
-    from companion.grading import feedback
+    from companion.grading import canaries
     from companion.grading.rebuild import read_source
 
     source, problems = read_source(assignment.path), []
@@ -322,7 +322,7 @@ def write_feedback(
             continue
         page = (folder / files[0]).read_text(encoding="utf-8")
         own = "\n".join(student.answers.values())
-        leaked = feedback.leaks(page, source, own=own)
+        leaked = canaries.leaks(page, source, own=own)
         problems += [f"{student.name}: the page shows {text!r}" for text in leaked]
     return problems
 

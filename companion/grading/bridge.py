@@ -45,7 +45,9 @@ from traitlets.config.loader import PyFileConfigLoader
 
 from companion.grading import results, sandbox
 from companion.grading.client import WorkerClient
+from companion.grading.feedback import Book
 from companion.grading.rebuild import read_source, rebuild, rebuilt_notebook
+from companion.grading.reference import reference_limits
 from companion.grading.results import CellResult, Result
 from companion.workspace import CourseError
 
@@ -148,6 +150,7 @@ class SubmissionExporter(NotebookExporter):
                 "source": str(source),
                 "folder": os.path.abspath(os.path.dirname(filename)),
                 "rebuilt": str(rebuilt / source.name),
+                "limits": self.grader.limits(source, _grading(course) / "reference"),
             }
         )
         results.write(result, _grading(course) / "results")
@@ -224,6 +227,14 @@ class GradeOutside(NbGraderPreprocessor):
             _clients[tier] = WorkerClient(0, tier)
             atexit.register(_clients[tier].close)
         return _clients[tier].ask(job)
+
+    def limits(self, source: Path, folder: Path) -> dict[str, float]:
+        """Seconds of test cells.  Raises NbGraderException where the reference is not right."""
+        try:
+            return reference_limits(source, self.chosen_tier(), folder, self.grade)
+        except CourseError as error:
+            self.log.error("%s", error)
+            raise NbGraderException(str(error)) from error
 
     def preprocess(self, nb: Any, resources: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         names = resources["nbgrader"]
@@ -345,8 +356,9 @@ class GradebookWriter:
         self.course = CourseDirectory(config=config, log=quiet)
         self.converter = _Recorder(self.course, config=config, log=quiet)
         self._assignments: set[str] = set()
-        # An engine keeps the SQL that it compiled; nbgrader makes a new one at every step.
+        # An engine keeps the SQL that it compiled.
         self._engine = functools.cache(sqlalchemy.create_engine)
+        self._has_tables = False
         with _in_one_line():
             _check_version(self.course.db_url)
 
@@ -362,8 +374,29 @@ class GradebookWriter:
         Where the notebook could not be read, or the grader failed, `rebuilt` need not exist.
         Raises CourseError where the assignment is not in the gradebook, or it cannot be written.
         """
-        with _in_one_line():
+        with _in_one_line(), self._quick():
             self._record(result, rebuilt)
+
+    def book(self, result: Result) -> Book:
+        """What the gradebook says beyond a result that was entered."""
+        names = {"db_url": self.course.db_url, "assignment": result.assignment,
+                 "notebook": result.assignment, "student": result.student}  # fmt: skip
+        with _in_one_line(), self._quick():
+            return _book(names)
+
+    @contextlib.contextmanager
+    def _quick(self) -> Iterator[None]:
+        """Saves what nbgrader repeats at every step: a new engine, a look for each table."""
+        with (
+            mock.patch.object(nbgrader.api, "create_engine", self._engine),
+            mock.patch.object(nbgrader.api.Base.metadata, "create_all", self._create_once),
+        ):
+            yield
+
+    def _create_once(self, bind: sqlalchemy.Engine) -> None:
+        if not self._has_tables:
+            type(nbgrader.api.Base.metadata).create_all(nbgrader.api.Base.metadata, bind)
+            self._has_tables = True
 
     def _record(self, result: Result, rebuilt: Path) -> None:
         self._require(result.assignment)
@@ -382,10 +415,7 @@ class GradebookWriter:
                 (folder / name).write_text(text)
         _known[result.assignment, result.student] = result
         try:
-            with (
-                mock.patch.object(nbgrader.api, "create_engine", self._engine),
-                warnings.catch_warnings(),
-            ):
+            with warnings.catch_warnings():
                 # nbgrader 0.9.6 adds rows outside of a session, which is harmless.
                 warnings.simplefilter("ignore", SAWarning)
                 self.converter.record(result.assignment, result.student)
@@ -473,7 +503,7 @@ class FeedbackExporter(HTMLExporter):
     def from_notebook_node(
         self, nb: Any, resources: dict[str, Any] | None = None, **kwargs: Any
     ) -> tuple[str, dict[str, Any]]:
-        from companion.grading import feedback
+        from companion.grading import canaries, feedback
 
         notebook, resources = Exporter.from_notebook_node(self, nb, resources, **kwargs)
         course, names = self.parent.coursedir, resources["nbgrader"]
@@ -484,18 +514,18 @@ class FeedbackExporter(HTMLExporter):
                 f"{names['student']} has no result for {names['assignment']}; "
                 f"run: nbgrader autograde {names['assignment']} --force"
             )
-        page = feedback.html_page(results.read(path), notebook, manual=_manual(names))
+        page = feedback.html_page(results.read(path), notebook, _book(names))
         cells = notebook.cells
         own = [
             cell.source for cell in cells if is_solution(cell) or "nbgrader" not in cell.metadata
         ]
         source = read_source(_source(course, names["assignment"]))
-        feedback.check(page, source, own="\n".join(own))
+        canaries.check(page, source, own="\n".join(own))
         return page, resources
 
 
-def _manual(names: dict[str, str]) -> dict[str, tuple[float | None, str]]:
-    """Grade id -> score as it stands in the gradebook, None where a person decides, and comment."""
+def _book(names: dict[str, str]) -> Book:
+    """What the gradebook says beyond the result, as it stands there."""
     with Gradebook(names["db_url"]) as gradebook:
         notebook = gradebook.find_submission_notebook(
             names["notebook"], names["assignment"], names["student"]
@@ -507,7 +537,9 @@ def _manual(names: dict[str, str]) -> dict[str, tuple[float | None, str]]:
         }
         # What stands in automatic comments, the page says by itself.
         comments = {comment.name: comment.manual_comment or "" for comment in notebook.comments}
-    return {name: (scores.get(name), comments.get(name, "")) for name in scores | comments}
+        penalty = notebook.late_submission_penalty or 0.0
+    manual = {name: (scores.get(name), comments.get(name, "")) for name in scores | comments}
+    return Book(manual, penalty)
 
 
 _TAGS = (

@@ -26,7 +26,7 @@ from typing import Any
 from companion import checks
 from companion.checks import CheckFailed, NotAttempted
 from companion.grading import results
-from companion.grading.names import parsed
+from companion.grading.names import strings
 from companion.grading.rebuild import Cell, Plan, Question, is_hidden
 from companion.grading.remote import Lost, ProcessEnded, Remote, hostile, remade, status_of
 from companion.grading.reseed import reseeded
@@ -86,10 +86,11 @@ class Runtime:
         self.requests.send(json.dumps({"do": "used", "pid": pid}).encode())
         return json.loads(self.requests.recv(65536))["used"]
 
-    def kill(self, pid: int) -> str:
-        """Ends every session; returns why this one had ended before, "" where it had not."""
+    def kill(self, pid: int) -> tuple[str, int]:
+        """Ends every session; returns why the parent had ended this one, and its wait status."""
         self.requests.send(json.dumps({"do": "kill", "pid": pid}).encode())
-        return json.loads(self.requests.recv(65536))["why"]
+        reply = json.loads(self.requests.recv(65536))
+        return reply["why"], reply["status"]
 
 
 class Checker:
@@ -111,7 +112,8 @@ class Checker:
         self.survivors: list[Cell] = []  # the same of the last run that ended it
         self.used = 0.0, time.monotonic()  # processor time of the session, and when it was read
         self.can_fork = True
-        self.in_snapshot = False
+        self.takes_snapshots = False  # from the first loss on
+        self.is_running = False  # whether the question's cells have run, and it can be asked
         self.notes: list[str] = []
         self.cell_errors: dict[str, BaseException] = {}
 
@@ -158,29 +160,44 @@ class Checker:
                 n_lost, lost = LOSSES_PER_QUESTION, Lost(results.TIMEOUT, USED_UP)
             if n_lost < LOSSES_PER_QUESTION:
                 try:
-                    if not self.in_snapshot:
-                        n_lost += 1  # an answer that cannot even be run is run once
-                        self._begin(question, seed)
-                        n_lost -= 1
-                    found.append(self._test(question, test, start))
+                    found.append(self._asked(question, test, seed, start))
                     continue
                 except Lost as error:
-                    n_lost, lost = n_lost + 1, error
-                    self._recover(error)
+                    # An answer that cannot even be run is run once.
+                    n_lost += 1 if error.in_test else LOSSES_PER_QUESTION
+                    lost = error
             seconds = time.monotonic() - start
             found.append(_result(question, test, lost.why, message=lost.message, seconds=seconds))
         self._end(seed)
         return found
 
-    # Sessions and snapshots
+    def _asked(self, question: Question, test: Cell, seed: int, start: float) -> CellResult:
+        """The verdict of one test.  Raises Lost, after what could be saved is saved."""
+        is_alone, in_test = self.takes_snapshots, False
+        try:
+            if not self.is_running:
+                self._begin(question, seed)
+            in_test = True
+            return self._test(question, test, start)
+        except Lost as error:
+            error.in_test = in_test
+            self._recover(error)
+            if is_alone or error.why == results.TIMEOUT:
+                raise
+        # What an earlier question left behind may be to blame.
+        return self._asked(question, test, seed, start)
+
+    # Sessions and snapshots.  At first all questions share one session, as in a notebook.  Once it
+    # is lost, a new one repeats the cells, and each question is asked in a snapshot of its own.
 
     def _begin(self, question: Question, seed: int) -> None:
-        """Runs the question's cells in a snapshot."""
+        """Runs the question's cells, after a loss in a snapshot."""
+        self.commits = list(question.cells)
         while True:
             if self.session is None:
                 self._open(seed)
             channel = self.session[0]
-            if not self.can_fork:
+            if not (self.takes_snapshots and self.can_fork):
                 break
             with self._listening(GRACE_SECONDS, "the snapshot"):
                 channel.send({"op": "fork"})
@@ -197,7 +214,7 @@ class Checker:
         self.used = self.runtime.used(self.session[2]), time.monotonic()
         self.remote = Remote(channel, self.names, self.namespace)
         self.remote.process = time.monotonic_ns()
-        self.in_snapshot = True
+        self.is_running = True
         try:
             self._cells(question.cells, seed)
         except Lost:
@@ -282,18 +299,18 @@ class Checker:
                 raise Lost(results.TIMEOUT, USED_UP) from None
             raise Lost(results.TIMEOUT, f"{what} was still running after {seconds:g} s") from None
         except ProcessEnded as error:
-            self.in_snapshot, self.remote = False, None
+            self.is_running, self.remote = False, None
             lost = self._ended(error.status)
             lost.is_over = True
             raise lost from None
         except WireError as error:
             raise Lost(results.TAMPERED, f"the process sent {error}") from None
         except Gone:
-            why = self.runtime.kill(pid)
+            why, status = self.runtime.kill(pid)
             self._forget()
             if why == "memory":
                 raise Lost(results.MEMORY, "the memory of this submission was used up") from None
-            raise Lost(results.CRASH, "the process ended by itself") from None
+            raise self._ended(status) from None
 
     def _deadline(self, seconds: float) -> float:
         return min(time.monotonic() + seconds, self.end)
@@ -324,12 +341,14 @@ class Checker:
         """After a loss: gets rid of the snapshot, or of the whole session where it does not go."""
         if error.why == results.INFRASTRUCTURE:
             raise error
+        was_snapshot = self.is_running and self.takes_snapshots and self.can_fork
+        self.takes_snapshots = True
         if self.session is None or error.is_over:
             return
-        if not (self.in_snapshot and self.can_fork) or error.why == results.TAMPERED:
+        if not was_snapshot or error.why == results.TAMPERED:
             self._close()
             return
-        self.remote, self.in_snapshot = None, False
+        self.remote, self.is_running = None, False
         channel, control, _ = self.session
         channel.deadline = time.monotonic() + GRACE_SECONDS
         try:
@@ -346,8 +365,12 @@ class Checker:
 
     def _end(self, seed: int) -> None:
         """Leaves the snapshot and runs the question's cells where later questions start."""
+        if not self.takes_snapshots and self.is_running:
+            self.remote, self.is_running = None, False
+            self.before += self.commits
+            return
         if self.remote is not None:
-            self.remote, self.in_snapshot = None, False
+            self.remote, self.is_running = None, False
             channel = self.session[0]
             try:
                 with self._listening(GRACE_SECONDS, "the end of a question"):
@@ -377,7 +400,7 @@ class Checker:
         if self.session is not None:
             self.session[0].connection.close()
             self.session[1].close()
-        self.session, self.remote, self.in_snapshot = None, None, False
+        self.session, self.remote, self.is_running = None, None, False
 
     # Tests
 
@@ -463,12 +486,7 @@ def _quiet() -> Iterator[io.StringIO]:
 def own_words(cells: tuple[Cell, ...]) -> frozenset[str]:
     """Every text that stands in these cells or in `companion.checks`."""
     sources = [inspect.getsource(checks), *(cell.source for cell in cells)]
-    return frozenset(
-        node.value
-        for source in sources
-        for node in ast.walk(parsed(source))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    )
+    return frozenset(word for source in sources for word in strings(source))
 
 
 @functools.lru_cache(maxsize=1024)

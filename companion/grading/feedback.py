@@ -2,23 +2,23 @@
 
 Text of a student reaches the page escaped, cut and with invisible characters spelled out.  Of a
 hidden test it holds a number, the points, the kind of mistake, and those words of the hint that the
-author of the test wrote; `check` makes sure of it before a page is released.
+author of the test wrote; canaries.py makes sure of it before a page is released.
 """
 
 from __future__ import annotations
 
-import ast
 import builtins
+import functools
 import re
 import unicodedata
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from html import escape, unescape
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from companion.grading import results
+from companion.grading.names import strings
 from companion.grading.results import CellResult, Result
 
 MAX_PAGE = 1_000_000  # bytes
@@ -26,7 +26,6 @@ MAX_MESSAGE = 2_000  # characters
 MAX_ANSWER = 20_000
 MAX_NOTES = 30
 CONTEXT_LINES, LINE_WIDTH = 2, 200  # before and after the marked line; characters of each
-MIN_LINE, MIN_TEXT, MIN_NAME, MIN_DIGITS = 24, 16, 8, 5  # length of a canary
 
 WORDS = {
     results.OK: "Passed",
@@ -127,21 +126,26 @@ class _Report:
     footer: str
 
 
-def html_page(
-    result: Result, notebook: dict[str, Any], *, manual: dict[str, tuple[float | None, str]]
-) -> str:
-    """A page that needs no other file and runs no script.
+@dataclass(frozen=True)
+class Book:
+    """What the gradebook says beyond the result.
 
-    `notebook` is the rebuilt one; `manual` maps a grade id to score (None: not graded) and comment.
+    `manual` maps a grade id to score (None: not graded) and comment; `penalty` are points that are
+    taken off for being late.
     """
-    return _within_limit(lambda limit: _html(_report(result, notebook, manual, limit)))
+
+    manual: dict[str, tuple[float | None, str]] = field(default_factory=dict)
+    penalty: float = 0.0
 
 
-def markdown(
-    result: Result, notebook: dict[str, Any], *, manual: dict[str, tuple[float | None, str]]
-) -> str:
+def html_page(result: Result, notebook: dict[str, Any], book: Book) -> str:
+    """A page that needs no other file and runs no script; `notebook` is the rebuilt one."""
+    return _within_limit(lambda limit: _html(_report(result, notebook, book, limit)))
+
+
+def markdown(result: Result, notebook: dict[str, Any], book: Book) -> str:
     """The same as Markdown, without HTML in it."""
-    return _within_limit(lambda limit: _markdown(_report(result, notebook, manual, limit)))
+    return _within_limit(lambda limit: _markdown(_report(result, notebook, book, limit)))
 
 
 def _within_limit(make: Callable[[int], str]) -> str:
@@ -158,7 +162,7 @@ def _within_limit(make: Callable[[int], str]) -> str:
 def _report(
     result: Result,
     notebook: dict[str, Any],
-    manual: dict[str, tuple[float | None, str]],
+    book: Book,
     limit: int,
 ) -> _Report:
     cells = [_Cell(cell) for cell in notebook.get("cells", ())]
@@ -173,14 +177,14 @@ def _report(
             hidden[cell.grade_id] = f"a further test of “{section.title}”"
         said = _said_of_hidden(cell, author) if is_hidden else _said(cell)
         said = [(label, _cut(text, limit)) for label, text in said if text]
-        _add_test(section, cell, said, is_hidden, manual.get(cell.grade_id), limit)
+        _add_test(section, cell, said, is_hidden, book.manual.get(cell.grade_id), limit)
         # A line in which a hidden test failed would say something about its inputs.
         place = _place(cell, cells, limit)
         if place and (not is_hidden or cell.message.startswith(STOPPED)):
             section.places.setdefault((place.cell, place.number), place)
     for cell in cells:
         if cell.is_answer and cell.grade_id:
-            _grade_by_hand(sections[cell.grade_id], cell, manual.get(cell.grade_id), limit)
+            _grade_by_hand(sections[cell.grade_id], cell, book.manual.get(cell.grade_id), limit)
     for section in sections.values():
         if section.words == WORDS[results.INFRASTRUCTURE]:
             section.points = None
@@ -190,8 +194,8 @@ def _report(
     return _Report(
         title=heading or result.assignment,
         student=_cut(result.student, 100),
-        total=_total(result, sections.values()),
-        remarks=[_cut(remark, limit) for remark in _remarks(result, sections.values())],
+        total=_total(result, sections.values(), book.penalty),
+        remarks=[_cut(text, limit) for text in _remarks(result, sections.values(), book.penalty)],
         sections=list(sections.values()),
         notes=[_cut(f"{n[:1].upper()}{n[1:]}", limit) for n in notes[:MAX_NOTES]],
         footer=f"Graded with {versions}." if versions else "",
@@ -315,10 +319,14 @@ def _said_of_hidden(cell: CellResult, author: tuple[str, ...]) -> list[tuple[str
 
 def _authors_words(cells: list[_Cell]) -> tuple[str, ...]:
     """The strings in locked cells and in `companion.checks`, longest first."""
-    checks = (Path(__file__).parents[1] / "checks.py").read_text(encoding="utf-8")
-    texts = [checks, *(cell.source for cell in cells if cell.is_authors)]
-    found = {text for source in texts for text in _strings(_tree(source)) if len(text) > 2}
+    sources = [_text_of_checks(), *(cell.source for cell in cells if cell.is_authors)]
+    found = {text for source in sources for text in strings(source) if len(text) > 2}
     return tuple(sorted(found, key=len, reverse=True))
+
+
+@functools.cache
+def _text_of_checks() -> str:
+    return (Path(__file__).parents[1] / "checks.py").read_text(encoding="utf-8")
 
 
 def _is_authors(hint: str, author: tuple[str, ...]) -> bool:
@@ -377,18 +385,22 @@ def _without_names(note: str, hidden: dict[str, str]) -> str:
     return what + colon + ", ".join(dict.fromkeys(parts)) if colon else note
 
 
-def _total(result: Result, sections: Iterable[_Section]) -> str:
+def _total(result: Result, sections: Iterable[_Section], penalty: float) -> str:
     possible = sum(section.max_points for section in sections)
     if result.status == results.INFRASTRUCTURE:
         return f"Not graded yet, of {_points(possible)} points"
-    return f"{_points(sum(section.points or 0.0 for section in sections))} of {_of(possible)}"
+    points = sum(section.points or 0.0 for section in sections)
+    return f"{_points(max(0.0, points - penalty))} of {_of(possible)}"  # as nbgrader counts
 
 
-def _remarks(result: Result, sections: Iterable[_Section]) -> Iterator[str]:
+def _remarks(result: Result, sections: Iterable[_Section], penalty: float) -> Iterator[str]:
     if result.status == results.INFRASTRUCTURE:
         yield REASONS[results.INFRASTRUCTURE]
     elif result.status != results.OK:
         yield f"{WORDS[result.status]}: {result.message}"
+    if penalty:
+        is_one = round(penalty, 2) == 1
+        yield f"Handed in late: {_of(penalty)} {'is' if is_one else 'are'} taken off."
     by_hand = [section for section in sections if section.points is None and not section.tests]
     waiting = sum(section.max_points for section in by_hand)
     if waiting:
@@ -620,148 +632,3 @@ def _plain(text: str) -> str:
         part if i % 2 else re.sub(r"([\\`*_{}\[\]<>#|&~!$@]|:(?=/))", r"\\\1", part)
         for i, part in enumerate(parts)
     )
-
-
-# What must not be on a page
-
-
-def canaries(source: dict[str, Any]) -> set[str]:
-    """Strings of the hidden tests in a notebook of `solutions/` that no page may hold.
-
-    Lines, strings, long numbers, and names of helpers, but for hints, which are shown, and for
-    what the released notebook holds too.
-    """
-    return set().union(*_canaries(source).values())
-
-
-def leaks(text: str, source: dict[str, Any], *, own: str = "") -> list[str]:
-    """Canaries that a page holds, in HTML or Markdown; `own` is the student's text."""
-    page, own = _readable(text), _squeezed(own)
-    return sorted(c for c in canaries(source) if _holds(page, c) and not _holds(own, c))
-
-
-def check(text: str, source: dict[str, Any], *, own: str = "") -> None:
-    """Raises ValueError that names the question, not the text, where a page holds a canary.
-
-    What the student wrote too, in `own`, is none: a line of code may be the same by chance.
-    """
-    page, own = _readable(text), _squeezed(own)
-    for question, found in _canaries(source).items():
-        if any(_holds(page, canary) and not _holds(own, canary) for canary in found):
-            raise ValueError(
-                f"the feedback on {question} holds part of a hidden test, so it is not released. "
-                "Usual reason: a message with inputs or expected values in place of a hint."
-            )
-
-
-def _canaries(source: dict[str, Any]) -> dict[str, set[str]]:
-    """Canaries by question."""
-    found: dict[str, set[str]] = {}
-    released, question = [], ""
-    for cell in map(_Cell, source["cells"]):
-        if cell.is_answer:
-            question = cell.grade_id
-            solution, stays = _split(cell.source, "SOLUTION")
-            released.append(stays if solution and not cell.is_written else "")
-            continue
-        hidden, stays = _split(cell.source, "HIDDEN TESTS")
-        released.append(stays)
-        if hidden:
-            found.setdefault(question, set()).update(_candidates(hidden))
-            released += _hints(_tree(hidden))
-    shown = _squeezed("\n".join(released))
-    return {name: {c for c in some if not _holds(shown, c)} for name, some in found.items()}
-
-
-def _split(source: str, region: str) -> tuple[str, str]:
-    """The lines between BEGIN `region` and END `region`, and the others."""
-    inside, outside, is_inside = [], [], False
-    for line in source.split("\n"):
-        if f"BEGIN {region}" in line or f"END {region}" in line:
-            is_inside = "BEGIN" in line
-        else:
-            (inside if is_inside else outside).append(line)
-    return "\n".join(inside), "\n".join(outside)
-
-
-def _candidates(hidden: str) -> Iterator[str]:
-    tree = _tree(hidden)
-    for line in map(_squeezed, hidden.split("\n")):
-        is_text = re.fullmatch(r"""(?:\w+ ?\+?= ?)?[( ]*f?["'].*["'][),\] ]*""", line)
-        if len(line) >= MIN_LINE and not is_text:
-            yield line
-    for text in map(_squeezed, _strings(tree)):
-        if len(text) >= MIN_TEXT:
-            yield text
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and len(node.name) >= MIN_NAME:
-            yield node.name
-        elif isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-            digits = re.sub(r"e.*|\D", "", str(node.value)).strip("0")
-            if len(digits) >= MIN_DIGITS:
-                yield str(node.value)
-
-
-def _hints(tree: ast.AST) -> list[str]:
-    """The strings that students see: `hint=…` and the reason of `partial`.
-
-    Where one is given by a name, also all that is assigned to the name or that a loop takes it
-    from.
-    """
-    shown: list[ast.expr] = []
-    sources: list[tuple[ast.expr, ast.expr]] = []  # target and value
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            shown += [word.value for word in node.keywords if word.arg == "hint"]
-            if isinstance(node.func, ast.Name) and node.func.id == "partial":
-                shown += node.args[1:]
-        elif isinstance(node, ast.Assign):
-            sources += [(target, node.value) for target in node.targets]
-        elif isinstance(node, ast.AugAssign):
-            sources.append((node.target, node.value))
-        elif isinstance(node, ast.For):
-            sources.append((node.target, node.iter))
-    grows = True
-    while grows:
-        names = {name for part in shown for name in _names(part)}
-        new = [value for target, value in sources if _names(target) & names and value not in shown]
-        shown += new
-        grows = bool(new)
-    return [_squeezed(text) for part in shown for text in _strings(part)]
-
-
-def _names(tree: ast.AST) -> set[str]:
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-
-
-def _strings(tree: ast.AST) -> list[str]:
-    return [node.value for node in ast.walk(tree)
-            if isinstance(node, ast.Constant) and isinstance(node.value, str)]  # fmt: skip
-
-
-def _tree(source: str) -> ast.Module:
-    """The tree of an author's cell."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return ast.parse(source)
-
-
-def _readable(text: str) -> str:
-    """A page as it is, as a browser shows it, and without the backslashes of Markdown."""
-    shown = unescape(re.sub(r"<[^<>]*>", "", text))
-    return _squeezed("\n".join([text, shown, re.sub(r"\\([^A-Za-z0-9\s])", r"\1", text)]))
-
-
-def _squeezed(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _holds(text: str, canary: str) -> bool:
-    """Whether a text holds a canary; names and numbers count as whole words."""
-    if canary not in text:
-        canary = canary[:1].upper() + canary[1:]  # a note begins with a capital
-    if canary not in text:
-        return False
-    if re.fullmatch(r"[\w.]+", canary):
-        return re.search(rf"(?<![\w.]){re.escape(canary)}(?![\w])", text) is not None
-    return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterable
 
 # A helper that looks names up at run time can reach the student's functions.
@@ -15,6 +16,21 @@ def parsed(source: str) -> ast.Module:
         return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ast.Module(body=[], type_ignores=[])
+
+
+@functools.lru_cache(maxsize=1024)
+def strings(source: str) -> tuple[str, ...]:
+    """The strings that a cell holds."""
+    return strings_in(parsed(source))
+
+
+def strings_in(tree: ast.AST) -> tuple[str, ...]:
+    """The strings that a tree holds."""
+    return tuple(
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
 
 
 def names_defined(source: str) -> frozenset[str]:
@@ -64,6 +80,16 @@ def names_of_student(solutions: Iterable[str], setup: Iterable[str]) -> frozense
         reached |= new
         grows = bool(new)
     return frozenset(reached)
+
+
+def code_reached(cells: Iterable[str], helpers: Iterable[str]) -> str:
+    """The text of cells, and of the functions of helper cells that these call in the end."""
+    parts = list(cells)
+    left = {node.name: node for source in helpers for node in _definitions(source)}
+    for part in parts:  # grows
+        for name in names_used(parsed(part)) & set(left):
+            parts.append(ast.unparse(left.pop(name)))
+    return "\n".join(parts)
 
 
 def _definitions(source: str) -> list[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:

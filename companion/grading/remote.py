@@ -35,6 +35,7 @@ class Lost(BaseException):
         super().__init__(message)
         self.why, self.message = why, message
         self.is_over = False  # whether the snapshot has ended and the session goes on
+        self.in_test = False  # whether the cells had run before
 
 
 class ProcessEnded(Broken):

@@ -17,13 +17,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from companion.grading import feedback, results, sandbox
+from companion.grading import canaries, feedback, results, sandbox
 from companion.grading.client import WorkerClient
+from companion.grading.light import import_jsonschema
+from companion.grading.rebuild import read_source
+from companion.grading.reference import reference_limits
 from companion.grading.results import Result
 from companion.grading.worker import Job
 from companion.workspace import CourseError
-
-FACTOR, LEAST, MOST = 10.0, 10.0, 180.0  # time limit: so many times the reference, within seconds
 
 
 @dataclass(frozen=True)
@@ -90,11 +91,11 @@ def grade_class(
     tier = choose_tier(require_tier)
     start = time.monotonic()
     pool = _Pool(min(workers, len(chosen)), tier)
+    # While the workers import torch and grade the reference, this process imports nbgrader.
+    importing = threading.Thread(target=_import_bridge, daemon=True)
+    importing.start()
     try:
-        # While the workers import torch, this process imports nbgrader.
-        from companion.grading.bridge import GradebookWriter
-
-        limits = reference_limits(root, assignment, pool, tier)
+        limits = reference_limits(source, tier, grading / "reference", pool.grade)
         _enter_into_gradebook(root, assignment, source)
         jobs = [
             Job(assignment, name, str(source), str(path), seed=seed, limits=limits,
@@ -102,14 +103,18 @@ def grade_class(
             for name, path in chosen.items()
         ]  # fmt: skip
         found: dict[str, Result] = {}
+        graded = pool.run(jobs)
+        from companion.grading.bridge import GradebookWriter
+
         with GradebookWriter(root) as gradebook:
-            for result in _with_progress(pool.run(jobs), len(jobs), show):
+            for result in _with_progress(graded, len(jobs), show):
                 results.write(result, grading / "results")
                 rebuilt = Path(_job_of(jobs, result).rebuilt)
                 gradebook.record(result, rebuilt)
                 if result.status == results.OK:
                     try:
-                        _write_markdown(result, rebuilt, grading / "results" / assignment, source)
+                        book = gradebook.book(result)
+                        _write_markdown(result, rebuilt, book, source, grading / "results")
                     except ValueError as error:  # it would have shown a hidden test
                         problems.append(f"{result.student}: no feedback was written: {error}")
                 found[result.student] = result
@@ -119,48 +124,15 @@ def grade_class(
     return ClassRun(assignment, tier, in_order, time.monotonic() - start, tuple(problems))
 
 
+def _import_bridge() -> None:
+    import_jsonschema()
+    import companion.grading.bridge  # noqa: F401
+
+
 def submissions(grading: Path, assignment: str) -> dict[str, Path]:
     """Folders of submissions by student, in alphabetical order."""
     found = sorted((grading / "submitted").glob(f"*/{assignment}"))
     return {path.parent.name: path for path in found if path.is_dir() or path.is_symlink()}
-
-
-def reference_limits(root: Path, assignment: str, pool: _Pool, tier: str) -> dict[str, float]:
-    """Seconds allowed to each test cell, from what the reference solution takes.
-
-    The reference passes through the same path as everybody, which proves that every test works
-    outside of the student's process.  The outcome is kept until source, library or tier change.
-    Raises CourseError where it misses a point.
-    """
-    source = root / "solutions" / assignment / f"{assignment}.ipynb"
-    key = _key(root, source, tier)
-    kept = root / "build" / "grading" / "reference" / f"{assignment}.json"
-    if kept.is_file():
-        stored = json.loads(kept.read_text(encoding="utf-8"))
-        if stored["key"] == key:
-            return stored["limits"]
-    job = Job(assignment, "reference", str(source), str(source.parent))
-    (result,) = pool.run([job])
-    missed = [c for c in result.cells if c.status != results.OK]
-    if missed:
-        first = missed[0]
-        raise CourseError(
-            f"the reference solution of {assignment} misses {len(missed)} test cells, "
-            f"{first.grade_id} first ({first.status}: {first.message or first.details}); "
-            "nothing was graded"
-        )
-    limits = {c.grade_id: min(MOST, max(LEAST, FACTOR * c.seconds)) for c in result.cells}
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_text(json.dumps({"key": key, "limits": limits}, indent=1), encoding="utf-8")
-    return limits
-
-
-def _key(root: Path, source: Path, tier: str) -> str:
-    digest = hashlib.sha256(tier.encode())
-    package = Path(__file__).resolve().parents[1]
-    for path in (source, *sorted(package.rglob("*.py"))):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def _enter_into_gradebook(root: Path, assignment: str, source: Path) -> None:
@@ -181,13 +153,15 @@ def _enter_into_gradebook(root: Path, assignment: str, source: Path) -> None:
     stamp.write_text(version, encoding="utf-8")
 
 
-def _write_markdown(result: Result, rebuilt: Path, folder: Path, source: Path) -> None:
+def _write_markdown(
+    result: Result, rebuilt: Path, book: feedback.Book, source: Path, folder: Path
+) -> None:
     """The student's feedback beside the result.  Raises ValueError where it tells too much."""
     notebook = json.loads(rebuilt.read_text(encoding="utf-8"))
-    page = feedback.markdown(result, notebook, manual={})
+    page = feedback.markdown(result, notebook, book)
     own = "\n".join("".join(cell["source"]) for cell in notebook["cells"] if _is_students(cell))
-    feedback.check(page, json.loads(source.read_text(encoding="utf-8")), own=own)
-    (folder / f"{result.student}.md").write_text(page, encoding="utf-8")
+    canaries.check(page, read_source(source), own=own)
+    (folder / result.assignment / f"{result.student}.md").write_text(page, encoding="utf-8")
 
 
 def _is_students(cell: dict[str, Any]) -> bool:
@@ -209,15 +183,23 @@ class _Pool:
         for client in self.clients:
             client.start()
 
+    def grade(self, job: dict[str, Any]) -> Result:
+        """One submission, for the fields of a Job."""
+        return next(self.run([Job(**job)]))
+
     def run(self, jobs: Sequence[Job]) -> Iterator[Result]:
-        """Results as they come."""
+        """Starts at once; results as they come."""
         waiting: queue.Queue[Job] = queue.Queue()
         done: queue.Queue[Result | Exception] = queue.Queue()
         for job in jobs:
             waiting.put(job)
         for client in self.clients[: len(jobs)]:
             threading.Thread(target=self._work, args=(client, waiting, done), daemon=True).start()
-        for _ in jobs:
+        return self._results(done, len(jobs))
+
+    @staticmethod
+    def _results(done: queue.Queue[Result | Exception], n_jobs: int) -> Iterator[Result]:
+        for _ in range(n_jobs):
             result = done.get()
             if isinstance(result, Exception):
                 raise result

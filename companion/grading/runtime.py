@@ -4,8 +4,9 @@
 
 It never runs student code and knows no test.  Requests come as JSON over the inherited
 SOCK_SEQPACKET socket number SOCKET: "open" (with the session's two sockets attached), "kill",
-"used" (processor time), "sync".  With `--spawn` nothing is imported before a fork: slower, for
-machines where importing torch leaves a thread behind, after which a fork could hang.
+"used" (processor time), "import" (of modules, for the sessions to come), "sync".  With `--spawn`
+nothing is imported before a fork: slower, for machines where importing torch leaves a thread
+behind, after which a fork could hang.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import importlib
 import json
 import os
 import select
+import signal
 import socket
 import sys
 import warnings
@@ -82,7 +84,7 @@ class Parent:
         self.seal = None if spawn else preload(self.arrays)
         gc.freeze()  # what forks share, they need not look through
         self.sessions: dict[int, Policy] = {}
-        self.ended: dict[int, str] = {}
+        self.ended: dict[int, tuple[str, int]] = {}  # why, and wait status
         sandbox.become_subreaper()
 
     def run(self) -> None:
@@ -96,7 +98,7 @@ class Parent:
                 self._answer(self._handle(json.loads(message), fds))
             self._watch()
         for pid in list(self.sessions):
-            self._kill(pid, "")
+            self._kill(pid)
 
     def _answer(self, reply: dict[str, Any]) -> None:
         self.requests.send(json.dumps(reply).encode())
@@ -107,8 +109,16 @@ class Parent:
                 return self._open(Policy(**request["policy"]), fds)
             case "kill":
                 for pid in list(self.sessions):
-                    self._kill(pid, "")
-                return {"killed": True, "why": self.ended.pop(request["pid"], "")}
+                    self._kill(pid)
+                why, status = self.ended.pop(request["pid"], ("", signal.SIGKILL))
+                self.ended.clear()
+                return {"why": why, "status": status}
+            case "import":
+                if self.seal is not None:
+                    for name in request["modules"]:
+                        importlib.import_module(name)
+                    gc.freeze()
+                return {"imported": True}
             case "used":
                 return {"used": sandbox.cpu_used(request["pid"])}
         return {"sync": request["token"]}
@@ -158,11 +168,9 @@ class Parent:
             if sandbox.memory_used() > limit and sandbox.memory_used(exact=True) > limit:
                 self._kill(pid, "memory")
 
-    def _kill(self, pid: int, why: str) -> None:
+    def _kill(self, pid: int, why: str = "") -> None:
         policy = self.sessions.pop(pid)
-        sandbox.kill_session(pid, policy)
-        if why:
-            self.ended[pid] = why
+        self.ended[pid] = why, sandbox.kill_session(pid, policy)
 
 
 def _n_threads() -> int:

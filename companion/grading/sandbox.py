@@ -522,13 +522,15 @@ def become_subreaper() -> None:  # pragma: no cover
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
 
 
-def kill_session(pid: int, policy: Policy) -> None:  # pragma: no cover
+def kill_session(pid: int, policy: Policy) -> int:  # pragma: no cover
     """End the session that the calling runtime parent forked as `pid`, with all it started.
 
-    Returns when every process is gone, and its exit status with it.  Without namespaces, nothing
-    tells whose a detached process is, so there everything below the caller ends: one session at a
-    time.  Raises TimeoutError where a process is left after ten seconds.
+    Returns when every process is gone: the session's wait status, which is its own where it had
+    ended before.  Without namespaces, nothing tells whose a detached process is, so there
+    everything below the caller ends: one session at a time.  Raises TimeoutError where a process
+    is left after ten seconds.
     """
+    status = signal.SIGKILL
     top = pid if policy.tier in _WITH_NAMESPACES else os.getpid()
     doomed = {pid, *_descendants(top)}
     deadline = time.monotonic() + 10
@@ -538,13 +540,15 @@ def kill_session(pid: int, policy: Policy) -> None:  # pragma: no cover
                 os.kill(process, signal.SIGKILL)
         for process in doomed:
             with contextlib.suppress(ChildProcessError):
-                os.waitpid(process, os.WNOHANG)
+                ended, found = os.waitpid(process, os.WNOHANG)
+                status = found if ended == pid else status
         doomed = {process for process in doomed if os.path.exists(f"/proc/{process}")}
         doomed |= set(_descendants(top))
         if doomed:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"processes {sorted(doomed)} do not end")
             time.sleep(0.0005)
+    return status
 
 
 def memory_used(root: int | None = None, *, exact: bool = False) -> int:  # pragma: no cover

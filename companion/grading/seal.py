@@ -12,6 +12,7 @@ import builtins
 import random
 import sys
 import time
+from operator import is_
 from typing import Any
 
 import torch
@@ -37,14 +38,20 @@ class Seal:
         classes = [torch.Tensor, torch.nn.Module, torch.autograd.Function, TorchDispatchMode,
                    TorchFunctionMode, torch.optim.Optimizer, torch.Generator]  # fmt: skip
         classes += [kind for kind in vars(checks).values() if isinstance(kind, type)]
-        self.kept = [(place, dict(vars(place))) for place in dict.fromkeys([*modules, *classes])]
+        self.kept = [
+            (place, dict(vars(place)), list(vars(place)), list(vars(place).values()))
+            for place in dict.fromkeys([*modules, *classes])
+        ]
 
     def restore(self) -> list[str]:
         """Puts everything back; returns the names that had been replaced or removed."""
         found = []
         missing = object()
-        for place, before in self.kept:
+        for place, before, names, values in self.kept:
             now = vars(place)
+            # Nearly always nothing has changed, and this asks so without a loop of Python's.
+            if list(now) == names and all(map(is_, now.values(), values)):
+                continue
             changed = [
                 name
                 for name, value in before.items()

@@ -63,6 +63,7 @@ class Session:
     def __init__(self, data: socket.socket, control: socket.socket, seal: Seal) -> None:
         self.channel, self.control, self.seal = Channel(data), control, seal
         self.handles: list[Any] = []
+        self.modes = _modes()
         module = types.ModuleType("__main__")
         sys.modules["__main__"] = module
         self.namespace = module.__dict__
@@ -89,6 +90,8 @@ class Session:
     def _cells(self, cells: list[list[str]], seed: int) -> None:
         for seed_it in (random.seed, np.random.seed, torch.manual_seed):
             seed_it(seed)
+        self._put_back_modes()
+        self.handles.clear()  # of the question before
         outcomes = []
         for name, source in cells:
             self.channel.send({"reply": "start", "cell": name})
@@ -97,6 +100,7 @@ class Session:
                 raised = self._run(name, source)
             error = None if raised is None else _described(raised)
             outcomes.append([name, error, printed.text()])
+        self.modes = _modes()
         self.channel.send({"reply": "cells", "outcomes": outcomes})
 
     def _run(self, name: str, source: str) -> BaseException | None:
@@ -140,6 +144,7 @@ class Session:
 
     def _ask(self, header: dict[str, Any], body: memoryview) -> None:
         more: dict[str, Any] = {"restored": self.seal.restore()}
+        self._put_back_modes()
         decoder = Decoder(body, self._find, by_name=True)
         target, args, kwargs = (decoder.value(header[part]) for part in ("target", "args", "named"))
         encoder = Encoder(self._keep)
@@ -167,6 +172,13 @@ class Session:
             self.channel.send(reply | more, buffers)
         except Unsupported as error:
             self.channel.send({"reply": "error", **_described(error), **more})
+
+    def _put_back_modes(self) -> None:
+        """What one answer switched when it was called costs the next one nothing."""
+        if _modes() != self.modes:
+            is_on, kind = self.modes
+            torch.set_grad_enabled(is_on)
+            torch.set_default_dtype(kind)
 
     def _verb(self, verb: str, target: Any, args: Any, kwargs: Any) -> Any:
         # The verbs find names in the globals of their caller: here, the student's.
@@ -200,6 +212,10 @@ class Session:
         if header["op"] == "raised":
             raise RuntimeError(header["message"])
         return Decoder(body, self._find, by_name=True).value(header["tree"])
+
+
+def _modes() -> tuple[bool, torch.dtype]:
+    return torch.is_grad_enabled(), torch.get_default_dtype()
 
 
 class _Shell:

@@ -16,6 +16,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import select
 import shutil
 import signal
@@ -31,7 +32,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from companion.grading import results, sandbox
-from companion.grading.names import names_of_student
+from companion.grading.names import code_reached, names_of_student
 from companion.grading.rebuild import Plan, is_hidden, read_source, rebuild, rebuilt_notebook
 from companion.grading.results import CellResult, Result
 from companion.grading.sandbox import Policy
@@ -84,6 +85,7 @@ class Worker:
         self.parent: subprocess.Popen[bytes] | None = None
         self.requests: socket.socket | None = None
         self.spawn = self.is_ready = False
+        self.ahead: set[str] = set()  # modules that the runtime parent imported for its sessions
 
     def policy(self) -> Policy:
         return Policy(
@@ -113,7 +115,7 @@ class Worker:
             pass_fds=(far.fileno(),), readable=(str(PACKAGE),), work=self.work,
         )  # fmt: skip
         far.close()
-        self.requests, self.is_ready = near, False
+        self.requests, self.is_ready, self.ahead = near, False, set()
 
     def start(self) -> None:
         """Waits until the runtime parent has imported everything; starts one where there is none.
@@ -150,9 +152,11 @@ class Worker:
     def grade(self, job: Job) -> Result:
         """The result of one submission.  What fails for reasons of ours is tried twice."""
         source = Path(job.source)
-        prepare(job.assignment, source, source.stat().st_mtime_ns, job.seed)
+        ahead = prepare(job.assignment, source, source.stat().st_mtime_ns, job.seed)
         for _ in range(2):
             try:
+                self.start()
+                self._import_ahead(ahead)
                 answer = self.in_child(lambda runtime: graded(job, runtime).to_dict())
                 result = results.from_dict(answer)
             except (OSError, RuntimeError, ValueError) as error:
@@ -161,6 +165,14 @@ class Worker:
                 return result
             self.stop()
         return result
+
+    def _import_ahead(self, modules: tuple[str, ...]) -> None:
+        """Has the runtime parent import what sessions of this assignment will import anyway."""
+        if not self.ahead.issuperset(modules) and self._in_step():
+            self.requests.send(json.dumps({"do": "import", "modules": modules}).encode())
+            if select.select([self.requests], [], [], START_SECONDS)[0]:
+                self.requests.recv(65536)
+            self.ahead.update(modules)
 
     def _in_step(self) -> bool:
         """Ends what the last checker left behind, and drops answers that nobody waited for."""
@@ -232,8 +244,13 @@ def _answer(judge: Callable[[Runtime], Any], runtime: Runtime, write_end: int) -
 
 
 @functools.lru_cache(maxsize=8)
-def prepare(assignment: str, path: Path, _: int, seed: int) -> None:
-    """Parses and compiles before the fork what is the same for every submission."""
+def prepare(assignment: str, path: Path, _: int, seed: int) -> tuple[str, ...]:
+    """Parses and compiles before the fork what is the same for every submission.
+
+    Returns modules that importing torch leaves out and these cells will import later.  The first
+    optimizer imports torch's compiler, which takes seconds; it also doubles what a process holds,
+    and so the time of a fork, so it is left out where nothing is trained.
+    """
     from companion.grading.checker import compiled, own_words
 
     source = read_source(path)
@@ -242,6 +259,9 @@ def prepare(assignment: str, path: Path, _: int, seed: int) -> None:
         compiled(cell, seed)
     own_words((*plan.setup, *plan.tests))
     gc.freeze()  # what forks share, they need not look through
+    cells = [*_solutions(source), *(cell.source for cell in plan.tests)]
+    code = code_reached(cells, [cell.source for cell in plan.setup])
+    return ("torch._dynamo",) if re.search(r"\boptim\b|\bfit\(", code) else ()
 
 
 def graded(job: Job, parent: Runtime) -> Result:
@@ -260,10 +280,7 @@ def graded(job: Job, parent: Runtime) -> Result:
         return failed(job, parent.policy.tier, results.MALFORMED, str(error))
     if job.rebuilt:
         _write_rebuilt(job, plan)
-    names = names_of_student(
-        ["".join(cell["source"]) for cell in source["cells"] if _is_solution(cell)],
-        [cell.source for cell in plan.setup],
-    )
+    names = names_of_student(_solutions(source), [cell.source for cell in plan.setup])
     limits = Limits(job.cell_seconds, job.test_seconds, job.limits, job.submission_seconds)
     checker = Checker(plan, names, parent, limits=limits, seed=job.seed)
     try:
@@ -292,9 +309,14 @@ def _time_limit(seconds: float) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _is_solution(cell: dict[str, Any]) -> bool:
-    settings = cell["metadata"].get("nbgrader", {})
-    return bool(settings.get("solution")) and not settings.get("grade")
+def _solutions(source: dict[str, Any]) -> list[str]:
+    """The texts of the cells that students fill with code."""
+    settings = [(cell, cell["metadata"].get("nbgrader", {})) for cell in source["cells"]]
+    return [
+        "".join(cell["source"])
+        for cell, marks in settings
+        if marks.get("solution") and not marks.get("grade")
+    ]
 
 
 def _write_rebuilt(job: Job, plan: Plan) -> None:
@@ -327,6 +349,9 @@ def versions() -> dict[str, str]:
 
 def preload() -> None:
     """Imports what forks are to find loaded."""
+    from companion.grading.light import import_jsonschema
+
+    import_jsonschema()
     import nbformat  # noqa: F401
     import nbgrader.utils  # noqa: F401
     import torch

@@ -98,7 +98,7 @@ def _secrets(case: Case, result, folder) -> list[str]:
     found = [canary for canary in CANARIES if canary in text_of(result)]
     plan = rebuild("target", source(), read_notebook(folder / TARGET.name))
     pages = [
-        page(result, rebuilt_notebook(TARGET, plan), manual={})
+        page(result, rebuilt_notebook(TARGET, plan), feedback.Book())
         for page in (feedback.html_page, feedback.markdown)
     ]
     for page in pages:

@@ -111,9 +111,14 @@ class Judge:
 
     def __init__(self, course):
         self.course, self.changes, self.asked = course, {}, []
+        self.limits, self.reference = {}, {}  # the last limits; changes to the reference's result
 
     def ask(self, job):
+        if job["student"] == "reference":
+            submission = read_notebook(source(self.course))
+            return judged(self.course, "reference", submission, **self.reference)[0]
         self.asked.append(job["student"])
+        self.limits = job["limits"]
         status = self.changes.get("status")
         if status:
             return failed(Job(**job), "landlock", status, "the runtime did not start")
@@ -266,6 +271,13 @@ def test_late_penalties_and_exports_work_as_before(course, record, tmp_path):
     scores = {row.split(",")[3]: row.split(",")[-4:] for row in rows}
     assert [float(x) for x in scores["late"]] == pytest.approx([6.0, 0.6, 5.4, 8.0])
     assert [float(x) for x in scores["early"]] == [6.0, 0.0, 6.0, 8.0]
+    pages = []
+    for student in ("late", "early"):
+        assert api(course).generate_feedback(NAME, student)["success"]
+        folder = course / "build" / "grading" / "feedback" / student / NAME
+        pages.append((folder / f"{NAME}.html").read_text())
+    assert "5.4 of 8 points" in pages[0] and "0.6 points are taken off" in pages[0]
+    assert "6 of 8 points" in pages[1] and "taken off" not in pages[1]
 
 
 @pytest.mark.parametrize("student", ["O'Brien [x] *", "{name}", "-v", "名"])
@@ -324,6 +336,18 @@ def test_autograde_asks_the_worker_and_ignores_what_a_notebook_claims(course, ju
         f"{NAME}.ipynb",
         "timestamp.txt",
     }
+
+
+def test_the_reference_sets_the_limits_or_nothing_is_graded(course, judge):
+    hand_in(course, "ada", solved(course))
+    judge.reference = {"hidden_detrend": dict(status=results.ERROR, points=0.0, message="broken")}
+    found = api(course).autograde(NAME, "ada")
+    assert not found["success"] and judge.asked == []
+    assert "the reference solution of 90_tiny misses 1 test cells, hidden_detrend" in found["log"]
+    judge.reference = {"hidden_detrend": dict(seconds=2.0), "test_detrend": dict(seconds=99.0)}
+    assert api(course).autograde(NAME, "ada")["success"]
+    assert judge.limits["hidden_detrend"] == 20.0 and judge.limits["test_detrend"] == 180.0
+    assert judge.limits["test_moving_average"] == 10.0
 
 
 @pytest.mark.filterwarnings("ignore::nbformat.warnings.DuplicateCellId")  # made so on purpose

@@ -14,6 +14,7 @@ from notebooks import cell, hidden, notebook, solution, write
 from companion import checks
 from companion.grading import results, sandbox
 from companion.grading.checker import Checker, Runtime
+from companion.grading.wire import Channel
 from companion.grading.worker import Job, Worker, graded
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is Linux only")
@@ -222,16 +223,37 @@ def test_an_answer_that_is_lost_leaves_the_set_up(grade):
     assert set(lost(result)) == {"test_layer", "test_kept"}
 
 
-def test_a_thread_that_stays_makes_every_question_run_by_itself(grade):
-    result = grade(double=THREAD + "def double(x):\n    return 2 * x")
-    assert lost(result) == {}
-    assert any("starts threads that stay" in note for note in result.notes)
-
-
 def test_a_loss_beside_a_thread_costs_its_own_question(grade):
     dies = "class Layer:\n    def __init__(self, n): __import__('os')._exit(1)"
     result = grade(double=THREAD + "def double(x):\n    return 2 * x", layer=dies)
     assert set(lost(result)) == {"test_layer", "test_kept"}
+    assert any("starts threads that stay" in note for note in result.notes)
+
+
+def test_snapshots_are_taken_after_a_loss_only(grade, monkeypatch):
+    sent = []
+    send = Channel.send
+    monkeypatch.setattr(Channel, "send", lambda self, header, *more: (
+        sent.append(header["op"]), send(self, header, *more)))  # fmt: skip
+    assert lost(grade()) == {} and "fork" not in sent
+    assert set(lost(grade(layer="import os\nos._exit(1)"))) == {"test_layer", "test_kept"}
+    assert sent.count("fork") == 2  # the lost question once more, and the one after it
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "torch.set_default_dtype(torch.float64)",
+        "torch.set_grad_enabled(False)",
+        "torch.manual_seed(5)",
+        "__import__('threading').Timer(0.0, __import__('os')._exit, (1,)).start()",
+    ],
+)
+def test_what_a_call_leaves_behind_costs_no_later_question(grade, damage):
+    answer = f"def double(x):\n    if x.numel() == 1:\n        {damage}\n    return 2 * x"
+    extra = "import time\ntime.sleep(0.2)"  # the timer has fired
+    result = grade(double=answer, extra={"draw": extra})
+    assert not {"test_layer", "test_kept", "test_rules"} & set(lost(result))
 
 
 def test_prints_warnings_and_sys_exit_cost_nothing(grade):

@@ -11,7 +11,7 @@ from pathlib import Path
 import mistune
 import pytest
 
-from companion.grading import feedback, results
+from companion.grading import canaries, feedback, results
 from companion.grading.results import CellResult, Result
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +75,9 @@ def hidden(status: str = results.WRONG, **more: object) -> CellResult:
 
 def pages(graded: Result, of: dict | None = None, **manual: tuple[float | None, str]) -> list[str]:
     of = notebook() if of is None else of
-    return [make(graded, of, manual=manual) for make in (feedback.html_page, feedback.markdown)]
+    return [
+        make(graded, of, feedback.Book(manual)) for make in (feedback.html_page, feedback.markdown)
+    ]
 
 
 class Page(HTMLParser):
@@ -176,7 +178,7 @@ def test_a_hidden_test_shows_its_kind_and_hint_alone() -> None:
         assert hint in page
         assert "Further test 1" in page and "a further test of “Twice”" in page
         assert "hidden_double" not in page and "71839" not in page and "143678" not in page
-        assert feedback.leaks(page, notebook()) == []
+        assert canaries.leaks(page, notebook()) == []
 
 
 @pytest.mark.parametrize(
@@ -198,7 +200,7 @@ def test_a_hidden_test_shows_its_kind_and_hint_alone() -> None:
 def test_student_code_cannot_carry_inputs_of_hidden_tests_out(forged: dict) -> None:
     for page in pages(result(hidden(**forged))):
         assert "71839" not in page
-        assert feedback.leaks(page, notebook()) == []
+        assert canaries.leaks(page, notebook()) == []
 
 
 def test_hostile_text_stays_text() -> None:
@@ -237,7 +239,7 @@ def test_the_page_is_accessible() -> None:
 
 
 def test_canaries_are_what_only_a_hidden_test_says() -> None:
-    found = feedback.canaries(notebook())
+    found = canaries.canaries(notebook())
     assert {"oracle_double", "71839", "return [value + value for value in values]"} <= found
     assert not any("doubled, " in canary or "negative" in canary for canary in found)
     assert "double" not in found
@@ -251,7 +253,7 @@ secret = "a string that no page may hold"
 for value, hint in zip((1, 2), hints):
     same(call("double", value), 2 * value, hint=hint)
 ### END HIDDEN TESTS"""
-    found = feedback.canaries(of)
+    found = canaries.canaries(of)
     assert "a string that no page may hold" in found
     assert not any("two hints" in canary for canary in found)
 
@@ -260,10 +262,10 @@ def test_a_leak_names_the_question_and_not_the_text() -> None:
     for leak in ("<p>oracle_double</p>", "saw [<b>71839</b>]", r"oracle\_double",
                  "return [value + value  for value\nin values]"):  # fmt: skip
         with pytest.raises(ValueError, match="feedback on double") as raised:
-            feedback.check(leak, notebook())
+            canaries.check(leak, notebook())
         assert not any(part in str(raised.value) for part in ("oracle", "71839", "value +"))
-    feedback.check("my oracle_double", notebook(), own="def oracle_double(): ...")
-    feedback.check("oracle_doubled and 718390 and 0.71839", notebook())
+    canaries.check("my oracle_double", notebook(), own="def oracle_double(): ...")
+    canaries.check("oracle_doubled and 718390 and 0.71839", notebook())
 
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
@@ -271,8 +273,8 @@ def test_no_canary_is_handed_out_and_every_question_has_some(assignment: str) ->
     source = json.loads((ROOT / "solutions" / assignment / f"{assignment}.ipynb").read_text())
     released = json.loads((ROOT / "assignments" / assignment / f"{assignment}.ipynb").read_text())
     text = "\n".join("".join(each["source"]) for each in released["cells"])
-    assert feedback.leaks(text, source) == []
-    assert len(feedback.canaries(source)) > 100
+    assert canaries.leaks(text, source) == []
+    assert len(canaries.canaries(source)) > 100
 
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)

@@ -514,7 +514,7 @@ def test_raises_refuses_silence_other_errors_and_vague_messages():
     error = failure(raises, ValueError, "wrong_error", X)
     assert "wrong_error raised KeyError, expected ValueError" in str(error)
     error = failure(raises, ValueError, "refuse", X, match="dtype")
-    assert "does not say what it should" in str(error) and "shape (2, 2)" in error.hint
+    assert "does not say what it should" in str(error) and "shape (2, 2)" in error.details
     assert failure(raises, ValueError, "refuse", X, match="dtype", hint="H").hint == "H"
 
 

@@ -1,0 +1,55 @@
+"""Seconds allowed to each test cell, from what the reference solution takes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from companion.grading import results
+from companion.grading.results import Result
+from companion.workspace import CourseError
+
+FACTOR, LEAST, MOST = 10.0, 10.0, 180.0  # so many times the reference, within seconds
+
+
+def reference_limits(
+    source: Path, tier: str, folder: Path, grade: Callable[[dict[str, str]], Result]
+) -> dict[str, float]:
+    """Limits by test cell, for the notebook `source` in `solutions/`; `grade` takes a Job's fields.
+
+    The reference passes through the same path as everybody, which proves that every test works
+    outside of the student's process.  The outcome is kept in `folder` until source, library or
+    tier change.  Raises CourseError where the reference misses a point.
+    """
+    assignment = source.stem
+    key, kept = _key(source, tier), folder / f"{assignment}.json"
+    if kept.is_file():
+        stored = json.loads(kept.read_text(encoding="utf-8"))
+        if stored["key"] == key:
+            return stored["limits"]
+    result = grade(
+        {"assignment": assignment, "student": "reference", "source": str(source),
+         "folder": str(source.parent)}
+    )  # fmt: skip
+    missed = [cell for cell in result.cells if cell.status != results.OK]
+    if missed:
+        first = missed[0]
+        raise CourseError(
+            f"the reference solution of {assignment} misses {len(missed)} test cells, "
+            f"{first.grade_id} first ({first.status}: {first.message or first.details}); "
+            "nothing was graded"
+        )
+    limits = {cell.grade_id: min(MOST, max(LEAST, FACTOR * cell.seconds)) for cell in result.cells}
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(json.dumps({"key": key, "limits": limits}, indent=1), encoding="utf-8")
+    return limits
+
+
+def _key(source: Path, tier: str) -> str:
+    digest = hashlib.sha256(tier.encode())
+    package = Path(__file__).resolve().parents[1]
+    for path in (source, *sorted(package.rglob("*.py"))):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
