@@ -1,0 +1,27 @@
+# Means over the folds that are finite, so that a diverged candidate stays in.
+
+
+def careful_coefficient(
+    losses: Tensor, coefficients: list[float], n_errors: float = 1.0
+) -> tuple[float, float]:
+    if len(coefficients) != len(losses) or losses.shape[1] < 2:
+        raise ValueError(f"{len(coefficients)} coefficients, losses {losses.shape}")
+    pairs = [(c, row) for c, row in zip(coefficients, losses) if row.isfinite().any()]
+    if not pairs:
+        raise ValueError("no candidate has finite losses")
+    pairs.sort(key=lambda pair: -pair[0])
+    best, least = min(
+        pairs,
+        key=lambda pair: (
+            pair[1].nan_to_num(math.nan, math.nan, math.nan).nanmean().item()
+        ),
+    )
+    for coefficient, row in pairs:
+        difference = row - least
+        difference = difference[difference.isfinite()]
+        if len(difference) < 2:
+            difference = torch.zeros(2)
+        error = difference.std() / len(row) ** 0.5
+        if difference.mean() <= n_errors * error:
+            break
+    return float(best), float(coefficient)
