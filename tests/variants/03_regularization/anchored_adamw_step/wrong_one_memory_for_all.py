@@ -4,7 +4,7 @@
 def anchored_adamw_step(
     p: Tensor,
     gradient: Tensor,
-    memory=None,
+    memory: object = None,
     *,
     anchor: Tensor,
     lr: float,
@@ -13,7 +13,7 @@ def anchored_adamw_step(
     is_coupled: bool = False,
     betas: tuple[float, float] = (0.9, 0.999),
     eps: float = 1e-8,
-) -> tuple:
+) -> tuple[Tensor, object]:
     if weight_decay < 0:
         raise ValueError(f"weight_decay is {weight_decay}, expected at least 0")
     pull = weight_decay * (p - anchor)

@@ -2,7 +2,11 @@
 
 
 def channel_dropout(
-    x: Tensor, keep: Tensor, *, training: bool, generator=None
+    x: Tensor,
+    keep: Tensor,
+    *,
+    training: bool,
+    generator: torch.Generator | None = None,
 ) -> Tensor:
     if keep.shape != x.shape[1:2] or not ((keep >= 0) & (keep <= 1)).all():
         raise ValueError(f"keep holds a probability for each channel, got {keep}")

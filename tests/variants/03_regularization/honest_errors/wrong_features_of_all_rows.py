@@ -2,7 +2,11 @@
 
 
 def honest_errors(
-    x: Tensor, y: Tensor, coefficients: list, folds: list[Tensor], n_features: int
+    x: Tensor,
+    y: Tensor,
+    coefficients: list[float],
+    folds: list[Tensor],
+    n_features: int,
 ) -> Tensor:
 
     scaled = (x - x.mean(0)) / x.std(0, correction=0)

@@ -2,7 +2,11 @@
 
 
 def honest_errors(
-    x: Tensor, y: Tensor, coefficients: list, folds: list[Tensor], n_features: int
+    x: Tensor,
+    y: Tensor,
+    coefficients: list[float],
+    folds: list[Tensor],
+    n_features: int,
 ) -> Tensor:
 
     def error(known: list[Tensor], rows: Tensor, coefficient: float) -> Tensor:
