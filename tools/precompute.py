@@ -26,20 +26,25 @@ FOLDER = ROOT / "course" / "precomputed"
 DATA = ROOT / "companion" / "data" / "files"
 
 
-def modules() -> dict[str, Any]:
-    """`{"02": tools.precompute_02}`: each has JOBS (name -> function) and COVERS.
+def modules() -> dict[str, list[Any]]:
+    """`{"02": [tools.precompute_02]}`: each has JOBS (name -> function) and COVERS.
 
-    COVERS lists per job the functions and data files that decide its result.
+    COVERS lists per job the functions and data files that decide its result.  A chapter may have
+    several modules, `precompute_03.py` and `precompute_03_dial.py`.
     """
-    paths = sorted(Path(__file__).parent.glob("precompute_[0-9][0-9].py"))
-    return {p.stem[-2:]: importlib.import_module(f"tools.{p.stem}") for p in paths}
+    found: dict[str, list[Any]] = {}
+    for path in sorted(Path(__file__).parent.glob("precompute_[0-9][0-9]*.py")):
+        module = importlib.import_module(f"tools.{path.stem}")
+        found.setdefault(path.stem.split("_")[1], []).append(module)
+    return found
 
 
 def jobs() -> dict[str, Callable[[], Any]]:
-    """All computations: `{"02/prequential": function}`, from tools/precompute_NN.py."""
+    """All computations: `{"02/prequential": function}`, from the modules of each chapter."""
     return {
         f"{chapter}/{name}": job
-        for chapter, module in modules().items()
+        for chapter, parts in modules().items()
+        for module in parts
         for name, job in module.JOBS.items()
     }
 
@@ -50,7 +55,7 @@ def covers(key: str) -> str:
     Of a function its statements count, not its comments, docstring or annotations.
     """
     chapter, name = key.split("/")
-    module = modules()[chapter]
+    module = next(m for m in modules()[chapter] if name in m.JOBS)
     digest = hashlib.sha256()
     for part in (module.JOBS[name], *module.COVERS[name]):
         text = (DATA / part).read_bytes() if isinstance(part, str) else _statements(part).encode()
