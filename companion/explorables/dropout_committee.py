@@ -33,7 +33,7 @@ SHOWN = {
 N_MASKS = 50  # of the largest committee
 N_COMMITTEES = 40  # drawn for one digit, to see by how much their means differ
 N_HELD_OUT = 1000
-N_HIDDEN = 100
+N_HIDDEN = 64
 N_DRAWS = 100
 RATES = (0.05, 0.9)
 # Places of the digits on offer among all held-out ones, from the clearest to the most doubtful.

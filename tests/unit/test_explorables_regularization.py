@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 
 from companion import regularization
 from companion.explorables import dropout_committee as committee_module
+from companion.explorables import lambda_dial as dial_module
 from companion.explorables import regularization as explore
 from companion.explorables.regularization import compute_dropout_committee, compute_lambda_dial
 from companion.explorables.view import front_end
 from companion.storage import precomputed
+from tools import precompute_03_dial
 
 # ---- λ dial -------------------------------------------------------------------------------------
 
@@ -144,7 +146,7 @@ def test_every_place_of_the_stored_dial_answers():
             data = compute_lambda_dial(results, **state)
             json.dumps(data, allow_nan=False)
             for part in ("weights", "others"):
-                assert sum(data["histogram"][part]) == pytest.approx(1, abs=5e-3)
+                assert sum(data["histogram"][part]) == pytest.approx(1, abs=0.02)  # rounded shares
                 assert len(data["histogram"][part]) == len(results["bins"]) - 1
             assert len(row["accuracy"]) == len(row["total_bits"]) == n_seeds
             assert row["model_bits"] < min(row["total_bits"])
@@ -152,6 +154,82 @@ def test_every_place_of_the_stored_dial_answers():
         json.dumps(rows[0]) for key, rows in results["curves"].items() if key.endswith("|200")
     }
     assert len(without) == 1, "with a coefficient of 0 all four are the same network"
+
+
+DIAL_PRESETS = {p["name"]: p["state"] for p in dial_module.PRESETS}
+
+
+def test_what_the_presets_of_the_dial_say_is_so():
+    results = precomputed("03", "dial")
+    coefficients = results["weight_decays"]
+
+    def answer(name: str, **changes: Any) -> dict[str, Any]:
+        return compute_lambda_dial(results, **{**DIAL_PRESETS[name], **changes})
+
+    def at(data: dict[str, Any], curve: int = 1) -> float:
+        return data["curves"][curve]["y"][data["place"]]
+
+    stake = answer("the right stake")
+    training, held_out, _ = (curve["y"] for curve in stake["curves"])
+    assert stake["best"] == stake["code"]["shortest"] == stake["place"]
+    assert training[0] > 0.98 and held_out[stake["place"]] > held_out[0] + 0.1
+    assert training[-1] < training[0] - 0.04 and held_out[-1] < held_out[stake["place"]] - 0.04
+    assert stake["code"]["total"][stake["place"]] < 0.92 * stake["code"]["total"][0]
+
+    inside = answer("inside Adam")
+    assert at(inside) < 0.15 and at(inside, 0) < 0.15
+    adamw = answer("inside Adam", optimizer="adamw")
+    assert adamw["best"] == adamw["place"] and at(adamw) > 0.8
+    assert inside["histogram"]["weights_rms"] < 1e-3
+
+    gains, kernels = answer("gains too"), answer("gains too", decayed="weights")
+    assert at(gains, 0) < 0.85 < 0.95 < at(kernels, 0)
+    assert at(gains) < at(kernels) - 0.1
+    assert gains["histogram"]["others_rms"] < 0.3 < 1 < kernels["histogram"]["others_rms"]
+
+    many = answer("many labels")
+    flat = range(coefficients.index(0.001), coefficients.index(1.0) + 1)
+    held_out, code = many["curves"][1], many["code"]
+    for y, low, high in (
+        (held_out["y"], held_out["low"], held_out["high"]),
+        (code["total"], code["low"], code["high"]),
+    ):
+        among_seeds = max(high[i] - low[i] for i in flat)
+        assert max(y[i] for i in flat) - min(y[i] for i in flat) < among_seeds
+    assert max(code["high"][i] for i in flat) < 0.7 * code["uniform"]
+
+    few = answer("few labels")
+    assert at(few) > 0.3
+    assert min(few["code"]["low"]) > few["code"]["uniform"]
+    assert few["code"]["labels"][few["place"]] == pytest.approx(few["code"]["uniform"], rel=0.01)
+
+
+@pytest.mark.slow
+def test_a_place_of_the_dial_repeats():
+    """One cheap place anew; training differs between machines in its last digits."""
+    results = precomputed("03", "dial")
+    value = results["weight_decays"].index(1.0)
+    stored = results["curves"]["adamw|weights|200"][value]
+    found = precompute_03_dial.measured("adamw", "weights", 1.0, 200)
+    assert mean(found["accuracy"]) == pytest.approx(mean(stored["accuracy"]), abs=0.05)
+    assert mean(found["total_bits"]) == pytest.approx(mean(stored["total_bits"]), rel=0.1)
+    assert found["histogram"]["weights_rms"] == pytest.approx(
+        stored["histogram"]["weights_rms"], rel=0.1
+    )
+
+
+def test_the_code_can_be_read_back():
+    """Rounding is what the bits pay for: no more places, no fewer bits."""
+    torch.manual_seed(0)
+    whole, _ = precompute_03_dial.split_mnist1d()
+    data = whole.subset(slice(0, 60))
+    model = precompute_03_dial.small_cnn()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    model_bits, data_bits = precompute_03_dial.shortest_code(model, data)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name])
+    assert model_bits >= 20 * len(list(model.parameters()))
+    assert model_bits + data_bits < 60 * math.log2(10) + 20 * 11 + 30  # zeros would do as well
 
 
 # ---- dropout as a committee ---------------------------------------------------------------------
@@ -180,7 +258,9 @@ def test_a_member_is_a_network_without_its_dropped_units(network, p):
     for m in (0, 49):
         masks = [(factors[m] > 0).float() for factors in (first, second)]
         assert torch.allclose(members[m], by_torch(network, masks, p), atol=1e-4)
-    assert torch.allclose(scaled, by_torch(network, [torch.ones(100)] * 2, 0.0), atol=1e-4)
+    assert torch.allclose(
+        scaled, by_torch(network, [torch.ones(committee_module.N_HIDDEN)] * 2, 0.0), atol=1e-4
+    )
 
 
 def test_what_is_shown_is_counted_from_the_members():
@@ -355,7 +435,7 @@ def raising(x, p, **keywords):
         (unseeded, 0.5, "does not use the generator"),
         (raising, 0.5, "raised KeyError"),
         (lambda x, p, **k: None, 0.5, "returned NoneType, expected a tensor"),
-        (lambda x, p, **k: x[:, :50], 0.5, "made (2000, 50) of shape (2000, 100)"),
+        (lambda x, p, **k: x[:, :9], 0.5, "made (2000, 9) of shape (2000, 64)"),
         (lambda x, p, **k: x * math.nan, 0.5, "no finite numbers"),
         (lambda x, p, **k: x.long(), 0.5, "no finite numbers"),
         (lambda x, p, **k: mine(x.double(), p / 2, **k), 0.5, "% of the units at p = 0.5."),
@@ -410,7 +490,7 @@ def test_what_the_presets_of_the_committee_say_is_so():
         assert many["alone"] < many["scaled"] - 0.02
         assert many["committee"] > many["alone"] + 0.015
         assert abs(many["committee"] - many["scaled"]) < 0.012
-        assert one["committee"] == one["alone"] < one["scaled"] - 0.005
+        assert one["committee"] == one["alone"] < one["scaled"]
 
         exact, not_exact = ends["exact in the last layer"], ends["variance"]
         assert exact["agreement"] > 0.985
@@ -425,7 +505,7 @@ def test_what_the_presets_of_the_committee_say_is_so():
 
 def test_digits_run_from_clear_to_doubtful():
     clear, doubtful = committee(digit=0, n_masks=50), committee(digit=11, n_masks=50)
-    assert max(clear["votes"]["counts"]) == 50 > max(doubtful["votes"]["counts"])
+    assert max(clear["votes"]["counts"]) > 45 > 35 > max(doubtful["votes"]["counts"])
 
 
 # ---- what both share ----------------------------------------------------------------------------
@@ -448,13 +528,13 @@ def test_bundle_carries_the_widget_and_a_picture(make, monkeypatch):
 
 def test_alt_texts_say_what_the_opening_shows():
     alt = explore.dropout_committee()._repr_mimebundle_()[0]["text/plain"]
-    assert alt.startswith("A handwritten 8, what 25 masked networks and the scaled one answer")
+    assert alt.startswith("A handwritten 7, what 25 masked networks and the scaled one answer")
     assert (
         "One mask alone is right less often than the scaled network, the mean of 25 about as" in alt
     )
     alt = explore.lambda_dial()._repr_mimebundle_()[0]["text/plain"]
-    assert "a small network trained on 3,000 labels with AdamW" in alt
-    assert "without decay to" in alt and "Chosen: λ = 1." in alt
+    assert "a small network trained on 1,000 labels with AdamW" in alt
+    assert "without decay to" in alt and "Chosen: λ = 3." in alt
 
 
 def test_the_picture_stays_that_of_the_opening_state(make):
