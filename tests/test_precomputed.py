@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from statistics import mean
+from statistics import mean, stdev
 from typing import Any
 
 import pytest
@@ -78,6 +78,66 @@ def test_accuracy_of_chapter_02(key: str, lowest: float, highest: float) -> None
 def test_code_length_of_chapter_02(key: str, fewest: float, most: float) -> None:
     bits = [sum(b) for b in precomputed("02", "prequential")["curves"][key]["block_bits"]]
     assert len(bits) >= 3 and fewest <= mean(bits) <= most
+
+
+def test_weight_decay_in_two_algorithms_of_chapter_03() -> None:
+    rows = precomputed("03", "decay")["rows"]
+
+    def scores(convolutions: str, optimizer: str, weight_decay: float) -> list[float]:
+        wanted = (convolutions, optimizer, weight_decay)
+        keys = ("convolutions", "optimizer", "weight_decay")
+        return [r["accuracy"] for r in rows if tuple(r[k] for k in keys) == wanted]
+
+    for convolutions in ("three", "four"):
+        assert len(scores(convolutions, "adamw", 0.1)) >= 3
+        assert min(scores(convolutions, "adamw", 0.1)) >= 0.83
+    assert max(scores("four", "adam", 0.1)) <= 0.15
+
+
+def differences(rows: list[dict[str, Any]], kind: str, name: str, base: str) -> list[float]:
+    """Points of accuracy over `base`, seed by seed."""
+    accuracy = {(r[kind], r["seed"]): 100 * r["accuracy"] for r in rows}
+    seeds = sorted({r["seed"] for r in rows})
+    return [accuracy[name, seed] - accuracy[base, seed] for seed in seeds]
+
+
+def lower_end(values: list[float]) -> float:
+    """Of the 95 % interval of the mean (Student, five values)."""
+    assert len(values) == 5
+    return mean(values) - 2.776 * stdev(values) / 5**0.5
+
+
+@pytest.mark.parametrize(
+    ("variant", "least", "most"),
+    [
+        ("shifts 5", 15, 100),
+        ("dropout 0.2", 2, 100),
+        ("dropout 0.5", 2, 100),
+        ("weight decay 0.1", -10, 1),
+        ("weight decay 1", -10, 1),
+    ],
+)
+def test_what_200_labels_win_of_chapter_03(variant: str, least: float, most: float) -> None:
+    won = differences(precomputed("03", "few_labels")["rows"], "variant", variant, "nothing")
+    assert len(won) >= 5 and least <= mean(won) <= most
+    if least > 0:
+        assert lower_end(won) > 0
+
+
+def test_dropout_wins_on_4_000_images_of_chapter_03() -> None:
+    rows = precomputed("03", "mnist")["rows"]
+    won = differences(rows, "method", "dropout", "nothing")
+    assert len(won) >= 5 and lower_end(won) > 0
+
+
+@pytest.mark.parametrize(
+    ("key", "most"),
+    [("shifts 6", 2_000.0), ("shifts 6, scale, longer, 40 channels", 1_300.0)],
+)
+def test_code_length_of_chapter_03(key: str, most: float) -> None:
+    curves = precomputed("03", "prequential")["curves"]
+    bits = [sum(b) for b in curves[key]["block_bits"]]
+    assert len(bits) >= 3 and mean(bits) <= most
 
 
 @pytest.mark.slow
