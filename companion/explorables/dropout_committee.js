@@ -17,7 +17,7 @@ function buildDropoutCommittee(page) {
   const average = page.select("average", { label: "mean of", options: setup.averages });
   const shown = page.select("shown", { label: "right chart", options: setup.shown });
   const digit = page.slider("digit", {
-    label: "digit", min: 0, max: setup.labels.length - 1, write: (place) => `a ${setup.labels[place]}`,
+    label: "digit", min: 0, max: setup.digits.length - 1, write: (place) => `a ${setup.digits[place].label}`,
   });
   const again = h(
     "button",
@@ -74,13 +74,12 @@ function buildDropoutCommittee(page) {
     if (event.buttons & 1) choose(event);
   });
 
-  /** Gives a drawing the width that its place in the page has. */
-  function stretch(svg, size, width = Math.max(220, svg.parentNode.clientWidth)) {
-    size.right = width - 8;
-    svg.setAttribute("viewBox", `0 0 ${width} ${size.height}`);
-  }
+  let drawn = ""; // the digit and the paper that the picture and the legend were made for
   function drawDigit(colours) {
-    const { pixels, label } = data.digit;
+    const wanted = `${data.digit.place} ${colours.grey(0)}`;
+    if (wanted === drawn) return;
+    drawn = wanted;
+    const { pixels, label } = setup.digits[data.digit.place];
     const scale = 3;
     const context = prepare(picture, 28 * scale, 28 * scale);
     pixels.forEach((row, i) => row.forEach((value, j) => {
@@ -90,6 +89,13 @@ function buildDropoutCommittee(page) {
     context.strokeStyle = colours.line;
     context.strokeRect(0.5, 0.5, 28 * scale - 1, 28 * scale - 1);
     picture.setAttribute("aria-label", `a handwritten ${label}`);
+    legend.replaceChildren(
+      sample({ d: "M8 6h0.01M15 6h0.01M22 6h0.01", stroke: colours.hues[0], "stroke-width": 4.5, "stroke-linecap": "round" }),
+      " each mask", h("br"),
+      sample({ d: "M3 6H27", stroke: colours.hues[1], "stroke-width": 3 }), " their mean", h("br"),
+      sample({ d: "M15 0l5 6l-5 6l-5 -6Z", fill: "none", stroke: "currentColor", "stroke-width": 1.6 }), " the scaled net", h("br"),
+      "Below each class: how many chose it. Underlined: the right one.",
+    );
   }
 
   /** Straight lines through x (1 to 50 masks, each step doubles) and a value at each size. */
@@ -100,7 +106,6 @@ function buildDropoutCommittee(page) {
   );
 
   function drawBallot(colours) {
-    stretch(ballot, BALLOT);
     const { left, right, top, bottom } = BALLOT;
     const { members, mean, scaled, counts } = data.votes;
     const isLogit = data.settings.average === "logits";
@@ -129,7 +134,7 @@ function buildDropoutCommittee(page) {
           d: `M${x(k)} ${y(scaled[k]) - 6}l5 6l-5 6l-5 -6Z`, fill: "none", stroke: "currentColor", "stroke-width": 1.6,
         }),
         s("text", { x: x(k), y: bottom + 16, "text-anchor": "middle", "font-weight": isLabel ? 700 : 400 }, String(k)),
-        s("text", { x: x(k), y: bottom + 32, "text-anchor": "middle" }, counts[k] ? `${counts[k]}×` : ""),
+        s("text", { x: x(k), y: bottom + 32, "text-anchor": "middle" }, counts[k] || ""),
       );
       if (isLabel) {
         parts.push(s("path", { d: `M${x(k, 0.25)} ${bottom + 19.5}H${x(k, 0.75)}`, stroke: "currentColor", "stroke-width": 1.5 }));
@@ -139,17 +144,9 @@ function buildDropoutCommittee(page) {
     ballot.replaceChildren(...parts);
     ballot.setAttribute("aria-label", data.text);
     ballotTitle.textContent = `${isLogit ? "Logits" : "Probabilities"} for this ${data.digit.label}`;
-    legend.replaceChildren(
-      sample({ d: "M8 6h0.01M15 6h0.01M22 6h0.01", stroke: colours.hues[0], "stroke-width": 4.5, "stroke-linecap": "round" }),
-      n === 1 ? " the one mask" : ` ${n} masks`, h("br"),
-      sample({ d: "M3 6H27", stroke: colours.hues[1], "stroke-width": 3 }), " their mean", h("br"),
-      sample({ d: "M15 0l5 6l-5 6l-5 -6Z", fill: "none", stroke: "currentColor", "stroke-width": 1.6 }), " the scaled net", h("br"),
-      "Below each class: how many chose it. Underlined: the right one.",
-    );
   }
 
   function drawSizes(colours) {
-    stretch(sizes, SIZES);
     const { left, right, top, bottom } = SIZES;
     const { y: values, law, level, alone } = data.curve;
     const isVariance = data.settings.shown === "variance";
@@ -235,6 +232,8 @@ function buildDropoutCommittee(page) {
   return (answer) => {
     data = answer;
     const colours = palette(page.root);
+    stretch(ballot, BALLOT);
+    stretch(sizes, SIZES);
     drawDigit(colours);
     drawBallot(colours);
     drawSizes(colours);

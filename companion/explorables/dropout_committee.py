@@ -138,10 +138,7 @@ def compute_dropout_committee(
     alone = all_masks.is_right_alone[:n_masks]
     data: dict[str, Any] = {
         "curve": _curve(shown, all_masks, spread, one_mask),
-        "digit": {
-            "pixels": [[round(v, 2) for v in row] for row in _image(chosen).tolist()],
-            "label": int(_held_out()[0].targets[chosen]),
-        },
+        "digit": {"place": digit, "label": int(_held_out()[0].targets[chosen])},
         "votes": {
             "members": _plain(all_masks.members[:n_masks, chosen]),
             "mean": _plain(all_masks.means[k, chosen]),
@@ -195,7 +192,9 @@ def dropout_committee(dropout: DropoutFunction | None = None) -> Explorable:
             "rates": list(RATES),
             "most_masks": N_MASKS,
             "n_draws": N_DRAWS,
-            "labels": [int(targets[place]) for place in _on_offer()],
+            "digits": [
+                {"label": int(targets[i]), "pixels": _plain(_image(i))} for i in _on_offer()
+            ],
             "presets": list(PRESETS),
         },
         picture=_draw_committee,
@@ -504,7 +503,7 @@ def _draw_committee(data: dict[str, Any]) -> Figure:
         1, 3, size=(2.9, 2.7),
         titles=["held-out digit", f"answers of {n} masks", "accuracy of the mean"],
     )  # fmt: skip
-    left.imshow(data["digit"]["pixels"], cmap="gray_r", vmin=0, vmax=1)
+    left.imshow(_image(_on_offer()[data["digit"]["place"]]).numpy(), cmap="gray_r", vmin=0, vmax=1)
     left.set_xticks([])
     left.set_yticks([])
     members = torch.tensor(votes["members"])  # (n, 10)

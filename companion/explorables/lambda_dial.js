@@ -30,11 +30,6 @@ function buildLambdaDial(page) {
     return { title, svg, node: h("figure", { class: `ce-${name}` }, title, svg) };
   };
   const [fit, code, weights] = ["fit", "code", "weights"].map(figure);
-  /** Gives a drawing the width that its place in the page has. */
-  function stretch({ svg, node }, size, width = Math.max(260, node.clientWidth)) {
-    size.right = width - 8;
-    svg.setAttribute("viewBox", `0 0 ${width} ${size.height}`);
-  }
   const account = h("p", { class: "ce-account", role: "status" });
   page.body.append(
     presets,
@@ -201,9 +196,9 @@ function buildLambdaDial(page) {
   return (answer) => {
     data = answer;
     const colours = palette(page.root);
-    stretch(fit, CHART);
-    stretch(code, CHART); // of the same width
-    stretch(weights, WEIGHTS);
+    stretch(fit.svg, CHART);
+    stretch(code.svg, CHART); // of the same width
+    stretch(weights.svg, WEIGHTS);
     drawFit(colours);
     drawCode(colours);
     drawWeights(colours);

@@ -101,6 +101,13 @@ function prepare(canvas, width, height) {
   return context;
 }
 
+/** Gives a drawing the width that its place in the page has, and `size.right` eight pixels less. */
+function stretch(svg, size) {
+  const width = Math.max(220, svg.parentNode.clientWidth);
+  size.right = width - 8;
+  svg.setAttribute("viewBox", `0 0 ${width} ${size.height}`);
+}
+
 /**
  * Opens one view.  `build(page)` adds controls to `page.body` and returns `draw(data, state)`.
  *
