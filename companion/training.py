@@ -8,7 +8,7 @@ import pickle
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,8 @@ class Callback:
     def after_step(self, state: State) -> None: ...
 
     def after_epoch(self, state: State) -> None: ...
+
+    def after_training(self, state: State) -> None: ...
 
 
 def cross_entropy(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -152,6 +154,8 @@ def fit(
             if state.stop or state.step >= n_steps:
                 _check_last_step(state, train, compute_loss, batch_size)
             _save(checkpoint, state, scheduler, generator)
+        for callback in callbacks:
+            callback.after_training(state)
     finally:
         bar.close()
         if writer is not None:
@@ -362,9 +366,7 @@ def _device(wanted: torch.device | str | None, model: nn.Module) -> torch.device
 def _moved(data: Dataset, device: torch.device) -> Dataset:
     if data.inputs.device == device:
         return data
-    return Dataset(
-        data.inputs.to(device), data.targets.to(device), data.classes, data.name, data.split
-    )
+    return replace(data, inputs=data.inputs.to(device), targets=data.targets.to(device))
 
 
 def _make_optimizer(

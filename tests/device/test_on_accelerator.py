@@ -322,6 +322,7 @@ WITHOUT_TENSORS = {  # records, bases and files: nothing of theirs depends on a 
 COMPARED = (architecture, models, training, data, codelength, metrics)
 ELSEWHERE = {  # modules whose cases stand in a file of their own
     "foundations": "test_foundations_on_accelerator.py",
+    "regularization": "test_regularization_on_accelerator.py",
 }
 LEFT_OUT = {  # public modules without cases, and why
     "checks": "judges answers on the CPU, where students and graders run them",
