@@ -160,28 +160,40 @@ def test_a_random_sample_repeats() -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("key", precompute.jobs())
 def test_recomputed(key: str) -> None:
-    """Everything anew, not stored: the same numbers up to what rounding does to training."""
+    """Everything anew, not stored: the same numbers up to what rounding does to training.
+
+    On another processor, sums are rounded in another order, and a long training ends elsewhere,
+    as with another seed: one block of one seed of the GRU moved by 14 %.  So blocks are compared
+    by their means over the seeds, which is what the chapters use.
+    """
     torch.set_num_threads(1)
     chapter, name = key.split("/")
-    for stored, found in _pairs(precomputed(chapter, name), precompute.jobs()[key](), ""):
+    others = []
+    for place, stored, found in _pairs(precomputed(chapter, name), precompute.jobs()[key](), ""):
         is_number = isinstance(stored, int | float)
-        assert found == (pytest.approx(stored, rel=0.1, abs=0.05) if is_number else stored), key
+        if found != (pytest.approx(stored, rel=0.1, abs=0.05) if is_number else stored):
+            others.append(f"{place}: stored {stored}, now {found}")
+    assert others == []
 
 
 def _pairs(stored: Any, found: Any, place: str) -> Any:
-    """Numbers at the same place of two results; seconds and weights belong to the machine."""
+    """Places and numbers there in two results; seconds and weights belong to the machine."""
     if isinstance(stored, dict):
         assert stored.keys() == found.keys(), place
-        for name in stored.keys() - {"cpu_seconds", "networks"}:
+        for name in sorted(stored.keys() - {"cpu_seconds", "networks"}):
             yield from _pairs(stored[name], found[name], f"{place}.{name}")
     elif isinstance(stored, list):
         assert len(stored) == len(found), place
+        if stored and isinstance(stored[0], list):  # (seeds, blocks)
+            stored, found = ([mean(c) for c in zip(*t, strict=True)] for t in (stored, found))
         for i, pair in enumerate(zip(stored, found, strict=True)):
             yield from _pairs(*pair, f"{place}[{i}]")
     else:
-        yield stored, found
+        yield place, stored, found
 
 
 def test_pairs_are_found_at_the_same_place() -> None:
     one = json.loads('{"a": [1, {"b": 2, "cpu_seconds": 9}]}')
-    assert list(_pairs(one, one, "")) == [(1, 1), (2, 2)]
+    assert list(_pairs(one, one, "")) == [(".a[0]", 1, 1), (".a[1].b", 2, 2)]
+    two = {"bits": [[1.0, 2.0], [3.0, 6.0]]}
+    assert list(_pairs(two, two, "")) == [(".bits[0]", 2.0, 2.0), (".bits[1]", 4.0, 4.0)]

@@ -221,12 +221,22 @@ def _serve(number: int, tier: str, modules: Sequence[str]) -> None:
             for cell in job.cells:
                 if cell.kind != "solution":
                     compiled(cell, SEED)  # before the fork, so that the next job has it too
+            worker.start()
+            worker.import_ahead(_modules_ahead(job))
             answer = worker.in_child(lambda runtime, job=job: _judged(job, runtime))
             answer["seconds"] = time.monotonic() - start
             answers.write(json.dumps(answer) + "\n")
             answers.flush()
     finally:
         worker.stop()
+
+
+def _modules_ahead(job: Job) -> tuple[str, ...]:
+    from companion.grading.worker import modules_ahead
+
+    helpers = [cell.source for cell in job.cells if cell.kind == "setup"]
+    cells = [job.answers.get(c.name, c.source) for c in job.cells if c.kind != "setup"]
+    return modules_ahead(cells, helpers)
 
 
 def _job_from(fields: dict[str, Any]) -> Job:

@@ -26,7 +26,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -156,7 +156,7 @@ class Worker:
         for _ in range(2):
             try:
                 self.start()
-                self._import_ahead(ahead)
+                self.import_ahead(ahead)
                 answer = self.in_child(lambda runtime: graded(job, runtime).to_dict())
                 result = results.from_dict(answer)
             except (OSError, RuntimeError, ValueError) as error:
@@ -166,7 +166,7 @@ class Worker:
             self.stop()
         return result
 
-    def _import_ahead(self, modules: tuple[str, ...]) -> None:
+    def import_ahead(self, modules: tuple[str, ...]) -> None:
         """Has the runtime parent import what sessions of this assignment will import anyway."""
         if not self.ahead.issuperset(modules) and self._in_step():
             self.requests.send(json.dumps({"do": "import", "modules": modules}).encode())
@@ -247,9 +247,7 @@ def _answer(judge: Callable[[Runtime], Any], runtime: Runtime, write_end: int) -
 def prepare(assignment: str, path: Path, _: int, seed: int) -> tuple[str, ...]:
     """Parses and compiles before the fork what is the same for every submission.
 
-    Returns modules that importing torch leaves out and these cells will import later.  The first
-    optimizer imports torch's compiler, which takes seconds; it also doubles what a process holds,
-    and so the time of a fork, so it is left out where nothing is trained.
+    Returns the modules that the runtime parent should import ahead.
     """
     from companion.grading.checker import compiled, own_words
 
@@ -260,7 +258,16 @@ def prepare(assignment: str, path: Path, _: int, seed: int) -> tuple[str, ...]:
     own_words((*plan.setup, *plan.tests))
     gc.freeze()  # what forks share, they need not look through
     cells = [*_solutions(source), *(cell.source for cell in plan.tests)]
-    code = code_reached(cells, [cell.source for cell in plan.setup])
+    return modules_ahead(cells, [cell.source for cell in plan.setup])
+
+
+def modules_ahead(cells: Iterable[str], helpers: Iterable[str]) -> tuple[str, ...]:
+    """Modules that importing torch leaves out and these cells will import later.
+
+    The first optimizer imports torch's compiler, which takes seconds.  It also doubles what a
+    process holds, and so the time of a fork, and is left out where nothing is trained.
+    """
+    code = code_reached(cells, helpers)
     return ("torch._dynamo",) if re.search(r"\boptim\b|\bfit\(", code) else ()
 
 
