@@ -223,6 +223,12 @@ def test_an_answer_that_is_lost_leaves_the_set_up(grade):
     assert set(lost(result)) == {"test_layer", "test_kept"}
 
 
+def test_a_thread_that_stays_costs_nothing(grade):
+    result = grade(double=THREAD + "def double(x):\n    return 2 * x")
+    assert lost(result) == {} and result.points() == ALL
+    assert not any("threads" in note for note in result.notes)
+
+
 def test_a_loss_beside_a_thread_costs_its_own_question(grade):
     dies = "class Layer:\n    def __init__(self, n): __import__('os')._exit(1)"
     result = grade(double=THREAD + "def double(x):\n    return 2 * x", layer=dies)
