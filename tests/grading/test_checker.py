@@ -252,14 +252,23 @@ def test_snapshots_are_taken_after_a_loss_only(grade, monkeypatch):
         "torch.set_default_dtype(torch.float64)",
         "torch.set_grad_enabled(False)",
         "torch.manual_seed(5)",
-        "__import__('threading').Timer(0.0, __import__('os')._exit, (1,)).start()",
+        "__import__('threading').Timer(0.1, __import__('os')._exit, (1,)).start()",
     ],
 )
 def test_what_a_call_leaves_behind_costs_no_later_question(grade, damage):
-    answer = f"def double(x):\n    if x.numel() == 1:\n        {damage}\n    return 2 * x"
-    extra = "import time\ntime.sleep(0.2)"  # the timer has fired
-    result = grade(double=answer, extra={"draw": extra})
-    assert not {"test_layer", "test_kept", "test_rules"} & set(lost(result))
+    # One call of the first question does it; the others show whether it is still there.
+    torch.manual_seed(2)  # as before the cells of the third question
+    answer = (
+        "def double(x):\n    if x.numel() == 5 and not x.requires_grad:\n"
+        f"        {damage}\n    return 2 * x"
+    )
+    extra = "import time\ntime.sleep(0.2)\nnumber = torch.rand(1).item()"  # the timer fires
+    draw = (
+        f"def draw(n, generator):\n    assert number == {torch.rand(1).item()}\n"
+        "    return torch.randn(n, generator=generator)"
+    )
+    found = lost(grade(double=answer, draw=draw, extra={"draw": extra}))
+    assert set(found) <= ({"hidden_double"} if "_exit" in damage else set())
 
 
 def test_prints_warnings_and_sys_exit_cost_nothing(grade):
