@@ -23,7 +23,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools._assignment import Assignment, Cell, docstring_of, pick, stub
+from companion.grading.rebuild import handed_out
+from tools._assignment import Assignment, Cell, docstring_of, pick
 from tools._runner import Job, Report, Runner, modules_imported
 
 SETTINGS = frozenset({"library", "open_ended", "mutants"})
@@ -254,7 +255,7 @@ def check_reference(assignment: Assignment, runner: Runner) -> list[str]:
 
 def check_stubs(assignment: Assignment, runner: Runner) -> list[str]:
     """Problems of the stubs: each test cell must say "not attempted", for 0 points."""
-    answers = {name: stub(task.solution.source) for name, task in assignment.tasks.items()}
+    answers = {name: handed_out(task.solution.source) for name, task in assignment.tasks.items()}
     report = runner.run(job_for(assignment, answers, seconds=300))
     problems = []
     for cell, outcome in report.outcomes.items():
