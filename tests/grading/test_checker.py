@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import importlib
+import pkgutil
 import sys
 import time
 import types
@@ -11,9 +13,11 @@ import pytest
 import torch
 from notebooks import cell, hidden, notebook, solution, write
 
+import companion
 from companion import checks
-from companion.grading import results, sandbox
+from companion.grading import results, runtime, sandbox
 from companion.grading.checker import Checker, Runtime
+from companion.grading.seal import Seal
 from companion.grading.wire import Channel
 from companion.grading.worker import Job, Worker, graded
 
@@ -284,6 +288,15 @@ def test_what_was_replaced_is_put_back(grade):
     result = grade(double=patched + "def double(x):\n    return 2 * x")
     assert lost(result) == {}
     assert any("Tensor.sum had been replaced" in note for note in result.notes)
+
+
+def test_every_module_that_answers_use_is_loaded_and_sealed():
+    for name in runtime.PRELOAD:
+        importlib.import_module(name)
+    sealed = {place.__name__ for place, *_ in Seal().kept}
+    of_the_course = {"cli", "doctor", "explorables", "grading", "selfcheck", "storage", "workspace"}
+    modules = {module.name for module in pkgutil.iter_modules(companion.__path__)} - {"__main__"}
+    assert {f"companion.{name}" for name in modules - of_the_course} <= sealed
 
 
 def test_a_forbidden_operator_is_named(grade):
