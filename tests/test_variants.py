@@ -127,6 +127,16 @@ def test_runner_wants_a_first_line_that_names(tiny, runner):
     assert "first line is no comment" in problems_of(tiny, "detrend", runner, only="wrong_a")
 
 
+def test_runner_finds_a_hint_that_feedback_would_refuse(tiny, runner):
+    text = tiny.path.read_text()
+    words = '\\"The trend is local: the mean of the neighbours.\\"'
+    assert f"hint={words}" in text
+    tiny.path.write_text(text.replace(f"hint={words}", f"**dict([('hint', {words})])"))
+    again = load(tiny.path, variants=tiny.variants)
+    said = problems_of(again, "detrend", runner, only="wrong_sign")
+    assert "the feedback on hidden_detrend would be refused" in said
+
+
 def test_runner_wants_enough_variants(tiny, runner):
     folder = tiny.variants / "detrend"
     (folder / "right_linear.py").unlink()
