@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from companion.grading.names import names_defined, names_used, parsed
-from companion.grading.rebuild import Cell
+from companion.grading.rebuild import Cell, handed_out
 from tools import variants
-from tools._assignment import Assignment, Task, find, load, stub
+from tools._assignment import Assignment, Task, find, load
 from tools._runner import Job, Runner
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -77,7 +77,7 @@ def test_names_of_a_cell():
 
 
 def test_stub_keeps_what_surrounds_the_solution(tiny):
-    source = stub(tiny.tasks["detrend"].solution.source)
+    source = handed_out(tiny.tasks["detrend"].solution.source)
     assert source.endswith('"""\n    raise NotAttempted()') and "trend =" not in source
 
 
@@ -125,6 +125,16 @@ def test_runner_stops_an_endless_answer(tiny, runner):
 def test_runner_wants_a_first_line_that_names(tiny, runner):
     write(tiny, "detrend", "wrong_a", "return x - x.mean()", LOCAL, first="import torch")
     assert "first line is no comment" in problems_of(tiny, "detrend", runner, only="wrong_a")
+
+
+def test_runner_finds_a_hint_that_feedback_would_refuse(tiny, runner):
+    text = tiny.path.read_text()
+    words = '\\"The trend is local: the mean of the neighbours.\\"'
+    assert f"hint={words}" in text
+    tiny.path.write_text(text.replace(f"hint={words}", f"**dict([('hint', {words})])"))
+    again = load(tiny.path, variants=tiny.variants)
+    said = problems_of(again, "detrend", runner, only="wrong_sign")
+    assert "the feedback on hidden_detrend would be refused" in said
 
 
 def test_runner_wants_enough_variants(tiny, runner):

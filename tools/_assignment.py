@@ -199,17 +199,3 @@ def docstring_of(source: str) -> str:
             if text:
                 return text
     return ""
-
-
-def stub(source: str) -> str:
-    """A solution cell as students get it: each solution region replaced by the stub."""
-    lines, inside = [], False
-    for line in source.split("\n"):
-        if BEGIN_SOLUTION in line:
-            inside = True
-            lines.append(line[: len(line) - len(line.lstrip())] + "raise NotAttempted()")
-        elif END_SOLUTION in line:
-            inside = False
-        elif not inside:
-            lines.append(line)
-    return "\n".join(lines)

@@ -81,13 +81,15 @@ class Outcome:
 
     `status` is "passed", "partial", "failed" (by a check), "error" (by any other exception),
     "not attempted", "timeout", or "crash" where the session ended.  `message` is the instructor's:
-    for a hidden test it says what was observed.
+    for a hidden test it says what was observed.  `hint` is what students see of it, where the test
+    is hidden.
     """
 
     status: str
     points: float = 0.0
     message: str = ""
     category: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -271,7 +273,7 @@ def _outcome(cell: CellResult) -> Outcome:
         status = "partial"
     observed = "\n".join(part for part in (cell.details, cell.hint) if part)
     message = observed if cell.is_hidden and observed else cell.message
-    return Outcome(status, cell.points, message, cell.category)
+    return Outcome(status, cell.points, message, cell.category, cell.hint if cell.is_hidden else "")
 
 
 if __name__ == "__main__":

@@ -26,8 +26,9 @@ import nbformat
 import yaml
 from traitlets.config import Config
 
+from companion.grading.rebuild import handed_out
 from companion.grading.run import grade_class
-from tools._assignment import BEGIN_SOLUTION, END_SOLUTION, ROOT, Assignment, find, stub
+from tools._assignment import BEGIN_SOLUTION, END_SOLUTION, ROOT, Assignment, find
 from tools.release import course_config, generate
 from tools.stock import Graded, recorded
 from tools.variants import full_points, predicted
@@ -138,7 +139,7 @@ def _partly(assignment: Assignment, name: str, left: set[str], says: str) -> Stu
     left = {user for task in left for user in assignment.dependents(task)}
     sources = {name: task.solution.source for name, task in assignment.tasks.items()}
     answers = {
-        task: stub(source) if task in left else _without_markers(source)
+        task: handed_out(source) if task in left else _without_markers(source)
         for task, source in sources.items()
     }
     points = full_points(assignment, assignment.tasks)
@@ -152,7 +153,7 @@ def _syntax_error(source: str) -> str:
 
 def _endless(source: str) -> str:
     loop = r"\1while True:\n\1    pass"
-    return re.sub(r"(?m)^(\s+)raise NotAttempted\(\)", loop, stub(source))
+    return re.sub(r"(?m)^(\s+)raise NotAttempted\(\)", loop, handed_out(source))
 
 
 def _renamed(source: str) -> str:

@@ -23,7 +23,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools._assignment import Assignment, Cell, docstring_of, pick, stub
+from companion.grading import canaries
+from companion.grading.rebuild import handed_out, read_source
+from tools._assignment import Assignment, Cell, docstring_of, pick
 from tools._runner import Job, Report, Runner, modules_imported
 
 SETTINGS = frozenset({"library", "open_ended", "mutants"})
@@ -151,6 +153,9 @@ def _compare(assignment: Assignment, task: str, path: Path, report: Report) -> R
                 f"{cell} gave {outcome.points:g} of {full[cell]:g} points "
                 f"({outcome.status}), the table says {points:g}{said}"
             )
+        if canaries.leaks(outcome.hint, read_source(assignment.path)):
+            problems.append(f"the feedback on {cell} would be refused: write its hint as `hint=…` "
+                            f"or pass it to a function by position: {outcome.hint!r}")  # fmt: skip
         if outcome.status in ("error", "crash", "timeout", "not attempted"):
             problems.append(f"{cell} was stopped by no check ({outcome.status}): "
                             f"{_short(outcome.message)}")  # fmt: skip
@@ -254,7 +259,7 @@ def check_reference(assignment: Assignment, runner: Runner) -> list[str]:
 
 def check_stubs(assignment: Assignment, runner: Runner) -> list[str]:
     """Problems of the stubs: each test cell must say "not attempted", for 0 points."""
-    answers = {name: stub(task.solution.source) for name, task in assignment.tasks.items()}
+    answers = {name: handed_out(task.solution.source) for name, task in assignment.tasks.items()}
     report = runner.run(job_for(assignment, answers, seconds=300))
     problems = []
     for cell, outcome in report.outcomes.items():

@@ -11,6 +11,7 @@ from typing import Any
 
 from companion.grading.names import parsed, strings_in
 
+SHOWN_FROM = {"partial": 1, "CheckFailed": 2}  # position of the argument that students see
 MIN_LINE, MIN_TEXT, MIN_NAME, MIN_DIGITS = 24, 16, 8, 5  # length of a canary
 
 
@@ -58,6 +59,7 @@ def _by_question(cells: tuple[tuple[str | None, bool, str], ...]) -> dict[str, s
     """The same for cells as (name of the answer, whether it is graded, text)."""
     found: dict[str, set[str]] = {}
     released, question = [], ""
+    helpers = [node for answer, _, text in cells if answer is None for node in _functions(text)]
     for answer, is_graded, text in cells:
         if answer is not None:
             question = answer
@@ -68,7 +70,7 @@ def _by_question(cells: tuple[tuple[str | None, bool, str], ...]) -> dict[str, s
         released.append(stays)
         if hidden:
             found.setdefault(question, set()).update(_candidates(hidden))
-            released += _hints(parsed(hidden))
+            released += _hints(parsed(hidden), helpers)
     shown = _squeezed("\n".join(released))
     return {name: {c for c in some if not _holds(shown, c)} for name, some in found.items()}
 
@@ -102,19 +104,27 @@ def _candidates(hidden: str) -> Iterator[str]:
                 yield str(node.value)
 
 
-def _hints(tree: ast.AST) -> list[str]:
-    """The strings that students see: `hint=…` and the reason of `partial`.
+def _functions(source: str) -> list[ast.FunctionDef]:
+    return [node for node in ast.walk(parsed(source)) if isinstance(node, ast.FunctionDef)]
 
-    Where one is given by a name, also all that is assigned to the name or that a loop takes it
-    from.
+
+def _hints(hidden: ast.AST, helpers: list[ast.FunctionDef]) -> list[str]:
+    """The strings that students see: `hint=…`, the reason of `partial`, the hint of `CheckFailed`.
+
+    Where one is given by a name, also all that is assigned to the name, that a loop takes it from,
+    or that is passed to the function of `helpers` whose parameter it is.
     """
     shown: list[ast.expr] = []
     sources: list[tuple[ast.expr, ast.expr]] = []  # target and value
-    for node in ast.walk(tree):
+    parameters = {helper.name: helper.args for helper in helpers}
+    for node in [node for tree in (hidden, *helpers) for node in ast.walk(tree)]:
         if isinstance(node, ast.Call):
+            name = node.func.id if isinstance(node.func, ast.Name) else ""
             shown += [word.value for word in node.keywords if word.arg == "hint"]
-            if isinstance(node.func, ast.Name) and node.func.id == "partial":
-                shown += node.args[1:]
+            if name in SHOWN_FROM:
+                shown += node.args[SHOWN_FROM[name] :]
+            if name in parameters:
+                sources += _passed(node, parameters[name])
         elif isinstance(node, ast.Assign):
             sources += [(target, node.value) for target in node.targets]
         elif isinstance(node, ast.AugAssign):
@@ -128,6 +138,21 @@ def _hints(tree: ast.AST) -> list[str]:
         shown += new
         grows = bool(new)
     return [_squeezed(text) for part in shown for text in strings_in(part)]
+
+
+def _passed(call: ast.Call, parameters: ast.arguments) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Parameter and value, for each argument of a call and each default."""
+    by_position = [p.arg for p in (*parameters.posonlyargs, *parameters.args)]
+    n_required = len(by_position) - len(parameters.defaults)
+    pairs = [
+        *zip(by_position, call.args, strict=False),
+        *((word.arg, word.value) for word in call.keywords if word.arg),
+        *zip(by_position[n_required:], parameters.defaults, strict=True),
+        *zip((p.arg for p in parameters.kwonlyargs), parameters.kw_defaults, strict=True),
+    ]
+    for name, value in pairs:
+        if value is not None:
+            yield ast.Name(name, ast.Load()), value
 
 
 def _names(tree: ast.AST) -> set[str]:

@@ -24,13 +24,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import companion
 from companion.grading import sandbox
 from companion.grading.sandbox import Policy
 
+# Modules of `companion` that run the course, and that no answer imports.
+OF_THE_COURSE = frozenset(
+    {"cli", "doctor", "explorables", "grading", "selfcheck", "storage", "workspace"}
+)
 PRELOAD = (
-    "torch", "numpy", "matplotlib.pyplot", "companion.checks", "companion.models",
-    "companion.training", "companion.architecture", "companion.foundations", "companion.plotting",
-    "companion.codelength", "companion.metrics", "companion.predictions",
+    "torch", "numpy", "matplotlib.pyplot",
+    *(f"companion.{name}" for name in dir(companion) if name not in OF_THE_COURSE),
 )  # fmt: skip
 HIDDEN_ARRAYS = ("mnist1d", "mnist", "fashion_mnist")
 N_TRAIN = 4000  # examples of the training split of each of them

@@ -29,10 +29,7 @@ class Seal:
     def __init__(self) -> None:
         from companion import checks
 
-        packages = ("companion.checks", "companion.training", "companion.models", "companion.data",
-                    "companion.foundations", "companion.architecture",
-                    "companion.grading")  # fmt: skip
-        modules = [sys.modules[name] for name in sys.modules if name.startswith(packages)]
+        modules = [sys.modules[name] for name in sys.modules if name.startswith("companion.")]
         modules += [builtins, time, random, torch, torch.autograd, torch.nn, torch.nn.functional,
                     torch.linalg, torch.optim, torch.overrides]  # fmt: skip
         classes = [torch.Tensor, torch.nn.Module, torch.autograd.Function, TorchDispatchMode,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from accelerators import NOT_RUN, differences
-from test_on_accelerator import largest_difference, randn
+from accelerators import check_agrees, check_repeats_itself
+from test_on_accelerator import randn
 
 from companion import foundations as fd
 from companion.foundations import MLP, Node
@@ -151,25 +151,15 @@ for name, make in OPTIMIZERS.items():
         return trained(make(), where)
 
 
-def results(name, where):
-    return [x.detach().cpu().double() for x in CASES[name](where)]
-
-
 def test_every_public_name_has_a_case():
     assert set(CASES) == set(fd.__all__)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_case_repeats_itself_on_the_cpu(name):
-    first, second = results(name, "cpu"), results(name, "cpu")
-    assert all(torch.isfinite(x).all() for x in first)
-    assert largest_difference(first, second) == 0
+    check_repeats_itself(CASES[name])
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_device_agrees_with_the_cpu(name, accelerator):
-    if accelerator is None:
-        pytest.skip(NOT_RUN)
-    difference = largest_difference(results(name, accelerator), results(name, "cpu"))
-    differences[accelerator, f"foundations.{name}"] = difference
-    assert difference <= TOLERANCE
+    check_agrees(CASES[name], accelerator, f"foundations.{name}", TOLERANCE)

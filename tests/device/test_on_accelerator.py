@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from accelerators import NOT_RUN, accelerators, differences
+from accelerators import accelerators, check_agrees, check_repeats_itself
 from torch import nn
 
 import companion
@@ -358,34 +358,14 @@ def test_every_public_function_has_a_case():
     assert public == set(CASES) | WITHOUT_TENSORS
 
 
-def results(name, where):
-    torch.manual_seed(0)
-    return [x.detach().cpu().double() for x in CASES[name][0](where)]
-
-
-def largest_difference(found, expected):
-    """Over all results, relative to the largest value of each."""
-    assert [x.shape for x in found] == [x.shape for x in expected]
-    return max(
-        float((f - e).abs().max() / max(1e-3, float(e.abs().max())))
-        for f, e in zip(found, expected, strict=True)
-    )
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_the_case_repeats_itself_on_the_cpu(name):
-    first, second = results(name, "cpu"), results(name, "cpu")
-    assert all(torch.isfinite(x).all() for x in first)
-    assert largest_difference(first, second) == 0
+    check_repeats_itself(CASES[name][0])
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_device_agrees_with_the_cpu(name, accelerator):
-    if accelerator is None:
-        pytest.skip(NOT_RUN)
-    difference = largest_difference(results(name, accelerator), results(name, "cpu"))
-    differences[accelerator, name] = difference
-    assert difference <= CASES[name][1]
+    check_agrees(CASES[name][0], accelerator, name, CASES[name][1])
 
 
 def test_auto_chooses_the_accelerator():

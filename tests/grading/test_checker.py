@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import importlib
+import pkgutil
 import sys
 import time
 import types
@@ -11,9 +13,11 @@ import pytest
 import torch
 from notebooks import cell, hidden, notebook, solution, write
 
+import companion
 from companion import checks
-from companion.grading import results, sandbox
+from companion.grading import results, runtime, sandbox
 from companion.grading.checker import Checker, Runtime
+from companion.grading.seal import Seal
 from companion.grading.wire import Channel
 from companion.grading.worker import Job, Worker, graded
 
@@ -223,6 +227,12 @@ def test_an_answer_that_is_lost_leaves_the_set_up(grade):
     assert set(lost(result)) == {"test_layer", "test_kept"}
 
 
+def test_a_thread_that_stays_costs_nothing(grade):
+    result = grade(double=THREAD + "def double(x):\n    return 2 * x")
+    assert lost(result) == {} and result.points() == ALL
+    assert not any("threads" in note for note in result.notes)
+
+
 def test_a_loss_beside_a_thread_costs_its_own_question(grade):
     dies = "class Layer:\n    def __init__(self, n): __import__('os')._exit(1)"
     result = grade(double=THREAD + "def double(x):\n    return 2 * x", layer=dies)
@@ -246,14 +256,23 @@ def test_snapshots_are_taken_after_a_loss_only(grade, monkeypatch):
         "torch.set_default_dtype(torch.float64)",
         "torch.set_grad_enabled(False)",
         "torch.manual_seed(5)",
-        "__import__('threading').Timer(0.0, __import__('os')._exit, (1,)).start()",
+        "__import__('threading').Timer(0.1, __import__('os')._exit, (1,)).start()",
     ],
 )
 def test_what_a_call_leaves_behind_costs_no_later_question(grade, damage):
-    answer = f"def double(x):\n    if x.numel() == 1:\n        {damage}\n    return 2 * x"
-    extra = "import time\ntime.sleep(0.2)"  # the timer has fired
-    result = grade(double=answer, extra={"draw": extra})
-    assert not {"test_layer", "test_kept", "test_rules"} & set(lost(result))
+    # One call of the first question does it; the others show whether it is still there.
+    torch.manual_seed(2)  # as before the cells of the third question
+    answer = (
+        "def double(x):\n    if x.numel() == 5 and not x.requires_grad:\n"
+        f"        {damage}\n    return 2 * x"
+    )
+    extra = "import time\ntime.sleep(0.2)\nnumber = torch.rand(1).item()"  # the timer fires
+    draw = (
+        f"def draw(n, generator):\n    assert number == {torch.rand(1).item()}\n"
+        "    return torch.randn(n, generator=generator)"
+    )
+    found = lost(grade(double=answer, draw=draw, extra={"draw": extra}))
+    assert set(found) <= ({"hidden_double"} if "_exit" in damage else set())
 
 
 def test_prints_warnings_and_sys_exit_cost_nothing(grade):
@@ -269,6 +288,15 @@ def test_what_was_replaced_is_put_back(grade):
     result = grade(double=patched + "def double(x):\n    return 2 * x")
     assert lost(result) == {}
     assert any("Tensor.sum had been replaced" in note for note in result.notes)
+
+
+def test_every_module_that_answers_use_is_loaded_and_sealed():
+    for name in runtime.PRELOAD:
+        importlib.import_module(name)
+    sealed = {place.__name__ for place, *_ in Seal().kept}
+    of_the_course = {"cli", "doctor", "explorables", "grading", "selfcheck", "storage", "workspace"}
+    modules = {module.name for module in pkgutil.iter_modules(companion.__path__)} - {"__main__"}
+    assert {f"companion.{name}" for name in modules - of_the_course} <= sealed
 
 
 def test_a_forbidden_operator_is_named(grade):

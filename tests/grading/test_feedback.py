@@ -258,6 +258,36 @@ for value, hint in zip((1, 2), hints):
     assert not any("two hints" in canary for canary in found)
 
 
+@pytest.mark.parametrize("is_visible", [False, True])
+def test_hints_passed_to_a_helper_are_no_canaries(is_visible: bool) -> None:
+    helper = """def compare(got, expected, what, hint="The hint by default is long."):
+    inner(got, expected, hint, what=what)
+
+
+def inner(got, expected, words, *, what):
+    same(got, expected, what=what, hint=words)"""
+    calls = """compare(call("double", 3), 6, "a string that no page may hold",
+        "Twice, by position.")
+compare(call("double", 4), 8, hint="Twice, by its name.", what="another string to be kept")
+compare(call("double", 5), 10, "the third string to be kept")
+if call("double", 6) == 13:
+    raise CheckFailed("value", "13 was seen, and 12 expected", "Twice, and not one more.")"""
+    of = notebook()
+    if is_visible:
+        of["cells"].insert(2, cell(helper, grade_id="helpers", locked=True))
+        test = calls
+    else:
+        test = f"{helper}\n\n\n{calls}"
+    next(c for c in of["cells"] if "hidden_double" in str(c["metadata"]))["source"] = (
+        f"### BEGIN HIDDEN TESTS\n{test}\n### END HIDDEN TESTS"
+    )
+    found = canaries.canaries(of)
+    assert {"a string that no page may hold", "another string to be kept",
+            "the third string to be kept", "13 was seen, and 12 expected"} <= found  # fmt: skip
+    assert not any(canary.startswith(("Twice", "The hint")) for canary in found)
+    canaries.check("Twice, by position. Twice, by its name. The hint by default is long.", of)
+
+
 def test_a_leak_names_the_question_and_not_the_text() -> None:
     for leak in ("<p>oracle_double</p>", "saw [<b>71839</b>]", r"oracle\_double",
                  "return [value + value  for value\nin values]"):  # fmt: skip
