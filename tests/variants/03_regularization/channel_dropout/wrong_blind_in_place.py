@@ -1,0 +1,18 @@
+# Misconception: the input may be overwritten, it is not needed any more.
+
+
+def channel_dropout(
+    x: Tensor,
+    keep: Tensor,
+    *,
+    training: bool,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    if keep.shape != (x.shape[1],) or not ((keep >= 0) & (keep <= 1)).all():
+        raise ValueError("keep holds one probability for each channel")
+    shape = (1, -1) + (1,) * (x.dim() - 2)
+    if not training:
+        return (x * keep.view(shape)).to(x.dtype)
+    mask = torch.rand(x.shape[0], x.shape[1], generator=generator) < keep
+    x[~mask] = 0
+    return x

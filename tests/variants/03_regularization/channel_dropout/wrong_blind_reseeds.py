@@ -1,0 +1,19 @@
+# Misconception: to use a generator is to seed with its seed, at every call.
+
+
+def channel_dropout(
+    x: Tensor,
+    keep: Tensor,
+    *,
+    training: bool,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    if keep.shape != (x.shape[1],) or not ((keep >= 0) & (keep <= 1)).all():
+        raise ValueError("keep holds one probability for each channel")
+    shape = (1, -1) + (1,) * (x.dim() - 2)
+    if not training:
+        return (x * keep.view(shape)).to(x.dtype)
+    if generator is not None:
+        torch.manual_seed(generator.initial_seed())
+    mask = torch.rand(x.shape[0], x.shape[1]) < keep
+    return x * mask.view(x.shape[0], *shape[1:])

@@ -1,0 +1,23 @@
+# Misconception: it is enough that no resulting coefficient is negative.
+
+
+def decay_groups(model: nn.Module, weight_decay: float, factors: dict[str, float]) -> list[dict]:
+    modules = dict(model.named_modules())
+    if not set(factors) <= set(modules):
+        raise ValueError("no such module")
+    spared = set()
+    for module in model.modules():
+        for name, p in module.named_parameters(recurse=False):
+            if p.ndim < 2 or "bias" in name or isinstance(module, NO_DECAY):
+                spared.add(p)
+    groups = []
+    for name, p in model.named_parameters():
+        if not p.requires_grad:
+            continue
+        around = [q for q in factors if not q or name.startswith(q + ".")]
+        factor = factors[max(around, key=len)] if around else 1.0
+        value = 0.0 if p in spared else weight_decay * factor
+        if value < 0:
+            raise ValueError("negative")
+        groups.append({"params": [p], "weight_decay": value})
+    return groups
