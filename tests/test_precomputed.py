@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from statistics import mean, stdev
 from typing import Any
@@ -160,40 +159,54 @@ def test_a_random_sample_repeats() -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("key", precompute.jobs())
 def test_recomputed(key: str) -> None:
-    """Everything anew, not stored: the same numbers up to what rounding does to training.
-
-    On another processor, sums are rounded in another order, and a long training ends elsewhere,
-    as with another seed: one block of one seed of the GRU moved by 14 %.  So blocks are compared
-    by their means over the seeds, which is what the chapters use.
-    """
+    """Everything anew, not stored: the same numbers up to what rounding does to training."""
     torch.set_num_threads(1)
     chapter, name = key.split("/")
-    others = []
-    for place, stored, found in _pairs(precomputed(chapter, name), precompute.jobs()[key](), ""):
-        is_number = isinstance(stored, int | float)
-        if found != (pytest.approx(stored, rel=0.1, abs=0.05) if is_number else stored):
-            others.append(f"{place}: stored {stored}, now {found}")
-    assert others == []
+    assert differing(precomputed(chapter, name), precompute.jobs()[key]()) == []
 
 
-def _pairs(stored: Any, found: Any, place: str) -> Any:
-    """Places and numbers there in two results; seconds and weights belong to the machine."""
+def differing(stored: Any, found: Any, place: str = "") -> list[str]:
+    """Places where two results differ; seconds and weights belong to the machine.
+
+    On another processor sums are rounded in another order, and a long training ends elsewhere.
+    Numbers may move by a tenth.  Of a code, (seeds, blocks), the bits of each seed may move by a
+    twentieth, and of a single block by 30 per cent: where totals of a GRU moved by 1.8 per cent,
+    one of its blocks did by 21.
+    """
     if isinstance(stored, dict):
-        assert stored.keys() == found.keys(), place
-        for name in sorted(stored.keys() - {"cpu_seconds", "networks"}):
-            yield from _pairs(stored[name], found[name], f"{place}.{name}")
-    elif isinstance(stored, list):
-        assert len(stored) == len(found), place
-        if stored and isinstance(stored[0], list):  # (seeds, blocks)
-            stored, found = ([mean(c) for c in zip(*t, strict=True)] for t in (stored, found))
-        for i, pair in enumerate(zip(stored, found, strict=True)):
-            yield from _pairs(*pair, f"{place}[{i}]")
-    else:
-        yield place, stored, found
+        if stored.keys() != found.keys():
+            return [f"{place}: stored {sorted(stored)}, now {sorted(found)}"]
+        names = sorted(stored.keys() - {"cpu_seconds", "networks"})
+        return [d for n in names for d in differing(stored[n], found[n], f"{place}.{n}")]
+    if isinstance(stored, list):
+        if len(stored) != len(found):
+            return [f"{place}: stored {len(stored)} entries, now {len(found)}"]
+        pairs = list(zip(stored, found, strict=True))
+        if place.endswith(".block_bits"):
+            sums = [(sum(s), sum(f)) for s, f in pairs]
+            blocks = [b for s, f in pairs for b in zip(s, f, strict=True)]
+            return _apart(sums, 0.05, f"{place}, total") + _apart(blocks, 0.3, f"{place}, block")
+        return [d for i, pair in enumerate(pairs) for d in differing(*pair, f"{place}[{i}]")]
+    if isinstance(stored, int | float):
+        return _apart([(stored, found)], 0.1, place)
+    return [] if stored == found else [f"{place}: stored {stored!r}, now {found!r}"]
 
 
-def test_pairs_are_found_at_the_same_place() -> None:
-    one = json.loads('{"a": [1, {"b": 2, "cpu_seconds": 9}]}')
-    assert list(_pairs(one, one, "")) == [(".a[0]", 1, 1), (".a[1].b", 2, 2)]
-    two = {"bits": [[1.0, 2.0], [3.0, 6.0]]}
-    assert list(_pairs(two, two, "")) == [(".bits[0]", 2.0, 2.0), (".bits[1]", 4.0, 4.0)]
+def _apart(pairs: list[tuple[float, float]], share: float, place: str) -> list[str]:
+    return [
+        f"{place}: stored {stored}, now {found}"
+        for stored, found in pairs
+        if found != pytest.approx(stored, rel=share, abs=0.05)
+    ]
+
+
+def test_what_differs_is_found_at_its_place() -> None:
+    one = {"a": [1.0, {"b": 2.0, "cpu_seconds": 9}], "block_bits": [[100.0, 100.0]], "c": "x"}
+    assert differing(one, one) == []
+    two = {"a": [1.2, {"b": 2.1, "cpu_seconds": 1}], "block_bits": [[110.0, 92.0]], "c": "y"}
+    assert differing(one, two) == [".a[0]: stored 1.0, now 1.2", ".c: stored 'x', now 'y'"]
+    codes = [[[125.0, 90.0]], [[140.0, 65.0]], [[100.0]]]
+    said = [differing(one, one | {"block_bits": bits}) for bits in codes[:2]]
+    assert [len(some) for some in said] == [1, 2] and "total: stored 200.0, now 215.0" in said[0][0]
+    assert differing(one, {"a": 1}) == [": stored ['a', 'block_bits', 'c'], now ['a']"]
+    assert differing({"a": [1]}, {"a": [1, 2]}) == [".a: stored 1 entries, now 2"]

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "tests" / "fixtures_assignment"
 ASSIGNMENTS = {assignment.name: assignment for assignment in find(ROOT)}
 TASKS = [(a.name, task) for a in ASSIGNMENTS.values() for task in a.tasks]
+STORED = [(name, t) for name, t in TASKS if "stored" in ASSIGNMENTS[name].expectations(t)]
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +42,58 @@ def problems_of(assignment, task, runner, **options):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "task"), TASKS)
+@pytest.mark.parametrize(("name", "task"), [case for case in TASKS if case not in STORED])
 def test_variants_are_as_tabled(name, task, runner):
+    check_all(name, task, runner)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("name", "task"), STORED)
+def test_variants_that_take_long_are_as_tabled(name, task, runner):
+    check_all(name, task, runner)
+
+
+def check_all(name, task, runner):
     assignment = ASSIGNMENTS[name]
     report = variants.run_task(assignment, task, runner)
     assert report.holds, "\n".join(variants.table_lines(report, assignment))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "task"), STORED)
+def test_a_few_of_those_that_take_long_are_as_tabled(name, task, runner):
+    assignment = ASSIGNMENTS[name]
+    for variant in variants.a_few(assignment, task):
+        assert problems_of(assignment, task, runner, only=variant) == "", variant
+
+
+@pytest.mark.parametrize(("name", "task"), STORED)
+def test_variants_that_take_long_were_run_since_they_changed(name, task):
+    said = f"run `python -m tools.variants {name} {task}`, which writes ran.json"
+    assert variants.is_stored(ASSIGNMENTS[name], task), said
+
+
+def test_what_is_stored_of_a_task_goes_stale(tiny, runner):
+    assert not variants.is_stored(tiny, "detrend")
+    report = variants.run_task(tiny, "detrend", runner)
+    variants.store(report, tiny)
+    assert variants.is_stored(tiny, "detrend")
+    assert json.loads(variants.stored_path(tiny, "detrend").read_text())["as_tabled"] == [
+        result.variant for result in report.results
+    ]
+    write(tiny, "detrend", "wrong_a", "return x - x.mean()", LOCAL)
+    assert not variants.is_stored(load(tiny.path, variants=tiny.variants), "detrend")
+
+
+def test_only_a_whole_run_that_holds_is_stored(tiny, monkeypatch):
+    monkeypatch.setattr(variants, "pick", lambda name: [load(tiny.path, variants=tiny.variants)])
+    path, table = variants.stored_path(tiny, "detrend"), tiny.variants / "detrend" / "expect.yml"
+    table.write_text(f"stored: It takes long.\n{table.read_text()}")
+    assert variants.main(["90_tiny", "detrend", "wrong_sign"]) == 0 and not path.exists()
+    assert variants.main(["90_tiny", "detrend"]) == 0 and path.exists()
+    path.unlink()
+    write(tiny, "detrend", "wrong_a", "return x + 1", LOCAL)
+    assert variants.main(["90_tiny", "detrend"]) == 1 and not path.exists()
 
 
 @pytest.mark.parametrize("name", ASSIGNMENTS)

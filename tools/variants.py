@@ -10,14 +10,20 @@ wrong answer loses and what the message must say:
     wrong_slow: {partial: {hidden_bn_speed: 0.5}, says: "a loop"}
 
 Further keys of a table: `library: NAME` or `library: none` (the counterpart in `companion`, where
-the names do not show it), `open_ended: REASON` and `mutants: N` (read by `tools.mutate`).
+the names do not show it), `open_ended: REASON` and `mutants: N` (read by `tools.mutate`), and
+`stored: REASON`: the answers of the task take so long that `make test` runs a random few of them.
+That all are as tabled is stored in `ran.json`, with a hash over what decides it, whenever this
+command has run them all; `make test-full ONLY=variants` does so again.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib
 import inspect
+import json
+import random
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +34,7 @@ from companion.grading.rebuild import handed_out, read_source
 from tools._assignment import Assignment, Cell, docstring_of, pick
 from tools._runner import Job, Report, Runner, modules_imported
 
-SETTINGS = frozenset({"library", "open_ended", "mutants"})
+SETTINGS = frozenset({"library", "open_ended", "mutants", "stored"})
 PASTED = "wrong_pasted_library"
 BEHAVED_CATEGORIES_EXCLUDE = frozenset({"shape", "dtype", "type"})
 SECONDS = 180.0  # for one cell; the slowest, which trains, takes a sixth of it
@@ -271,6 +277,49 @@ def check_stubs(assignment: Assignment, runner: Runner) -> list[str]:
     return problems
 
 
+def covers(assignment: Assignment, task: str) -> str:
+    """Hash over what decides how the variants of a task do: cells, tables, answers, library."""
+    reached = assignment.dependents(task)
+    parts = [cell.source for cell in assignment.cells if cell.kind == "setup"]
+    for name in reached:
+        entry = assignment.tasks[name]
+        parts += [entry.solution.source, *(f"{t.name} {t.points} {t.source}" for t in entry.tests)]
+    parts.append(repr(assignment.expectations(task)))
+    parts += [f"{p.stem} {p.read_text(encoding='utf-8')}" for p in assignment.sources(task)]
+    for name in sorted({"companion.checks", *preload([assignment])}):
+        if name.startswith("companion."):
+            found = Path(inspect.getfile(importlib.import_module(name)))
+            files = sorted(found.parent.glob("*.py")) if found.stem == "__init__" else [found]
+            parts += [file.read_text(encoding="utf-8") for file in files]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def stored_path(assignment: Assignment, task: str) -> Path:
+    return assignment.variants / task / "ran.json"
+
+
+def is_stored(assignment: Assignment, task: str) -> bool:
+    """Whether all variants of a task were as tabled when they last ran, and nothing changed."""
+    path = stored_path(assignment, task)
+    return path.exists() and json.loads(path.read_text())["covers"] == covers(assignment, task)
+
+
+def store(report: TaskReport, assignment: Assignment) -> None:
+    """Writes down that every variant of a task ran and was as tabled."""
+    names = [result.variant for result in report.results]
+    stored = {"covers": covers(assignment, report.task), "as_tabled": names}
+    text = json.dumps(stored, indent=1) + "\n"
+    stored_path(assignment, report.task).write_text(text, encoding="utf-8")
+
+
+def a_few(assignment: Assignment, task: str, n_wrong: int = 2) -> list[str]:
+    """A right variant and some wrong ones of a task, drawn anew each time."""
+    names = [path.stem for path in assignment.sources(task)]
+    right = [name for name in names if name.startswith("right_")]
+    wrong = [name for name in names if name.startswith("wrong_")]
+    return [random.choice(right), *random.sample(wrong, n_wrong)]
+
+
 def preload(assignments: Iterable[Assignment]) -> list[str]:
     """Modules that the setup cells of the assignments import."""
     sources = [c.source for a in assignments for c in a.cells if c.kind == "setup"]
@@ -340,6 +389,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                     )
                 print("\n".join(table_lines(report, assignment)), flush=True)
                 holds = holds and report.holds
+                is_whole = report.holds and not arguments.variant
+                if is_whole and "stored" in assignment.expectations(task):
+                    store(report, assignment)
     print("every variant as tabled" if holds else "some variants differ from their tables")
     return 0 if holds else 1
 
