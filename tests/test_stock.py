@@ -63,7 +63,12 @@ def graded_here(assignment: Assignment, students: Sequence[Student], root: Path)
 @pytest.mark.full
 @pytest.mark.parametrize(
     ("name", "n_wrong"),
-    [("90_tiny", True), ("01_foundations", N_SAMPLED), ("02_architecture", True)],
+    [
+        ("90_tiny", True),
+        ("01_foundations", N_SAMPLED),
+        ("02_architecture", True),
+        ("03_regularization", True),
+    ],  # fmt: skip
 )
 def test_stock_nbgrader_gives_the_same_points(name, n_wrong, tmp_path):
     origin = ROOT / "tests" / "fixtures_assignment" if name == "90_tiny" else ROOT
