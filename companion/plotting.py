@@ -220,8 +220,9 @@ def bars(
 def ledger_bars(rows: Sequence[Mapping[str, Any]], *, uniform: float) -> Figure:
     """Stacked bars, model bits and data bits, longest code on top; the uniform code as a line."""
     rows = sorted(rows, key=lambda r: -(r["model_bits"] + r["data_bits"]))
-    figure, ax = panels(size=(5.6, 1.0 + 0.28 * len(rows)), xlabel="bits to send the labels")
     names = [f"{r['model']} ({r['chapter']})" for r in rows]
+    width = max(5.6, 3.2 + 0.07 * max(map(len, names), default=0))  # long names leave room for bars
+    figure, ax = panels(size=(width, 1.0 + 0.28 * len(rows)), xlabel="bits to send the labels")
     data = [r["data_bits"] for r in rows]
     model = [r["model_bits"] for r in rows]
     ax.barh(names, data, height=0.65, color=COLORS[0], alpha=0.6, label="data bits")
@@ -229,8 +230,10 @@ def ledger_bars(rows: Sequence[Mapping[str, Any]], *, uniform: float) -> Figure:
         ax.barh(names, model, left=data, height=0.65, color=COLORS[1], alpha=0.6, hatch="///",
                 edgecolor="white", label="model bits")  # fmt: skip
     for i, (d, m) in enumerate(zip(data, model, strict=True)):
-        ax.text(d + m, i, f"  {d + m:,.0f}", va="center", fontsize=8)
-    ax.axvline(uniform, color="0.35", linestyle=":", label="uniform code")
+        ax.annotate(f"{d + m:,.0f}", (d + m, i), xytext=(5, 0), textcoords="offset points",
+                    va="center", fontsize=8,
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
+    ax.axvline(uniform, color="0.35", linestyle=":", zorder=0, label="uniform code")
     ax.invert_yaxis()
     ax.margins(x=0.15)
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
