@@ -25,6 +25,7 @@ from typing import Any
 
 from companion import checks
 from companion.checks import CheckFailed, NotAttempted
+from companion.device import seed_everything
 from companion.grading import results
 from companion.grading.names import strings
 from companion.grading.rebuild import Cell, Plan, Question, is_hidden
@@ -135,6 +136,7 @@ class Checker:
     def _trusted_namespace(self) -> dict[str, Any]:
         module = types.ModuleType("__main__")
         sys.modules["__main__"] = module
+        seed_everything(self.seed)
         for cell in self.plan.setup:
             with _quiet():
                 _execute(cell, module.__dict__, self.seed)

@@ -507,6 +507,11 @@ def limit_memory(n_bytes: int) -> None:
     _limit(resource.RLIMIT_DATA, _status(os.getpid())["VmData"] + n_bytes)
 
 
+def memory_held() -> int:
+    """Bytes of memory that this process holds for itself."""
+    return _anonymous(_status(os.getpid()))
+
+
 def _limit(kind: int, soft: int, hard: int | None = None) -> None:  # pragma: no cover
     """Set a limit, or leave a lower one that is there already."""
     ceiling = resource.getrlimit(kind)[1]

@@ -3,12 +3,13 @@
     python -m companion.grading.worker NUMBER TIER
 
 Reads jobs as JSON lines from standard input and answers each with one line.  It preloads torch
-once, keeps one runtime parent, and forks a checker for each submission, so that nothing a test or
-a submission leaves behind reaches the next one.
+once, keeps one runtime parent, and forks a checker, which `judge.py` replaces by a new one as soon
+as anything that a test or a submission leaves behind could reach the next one.
 """
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import functools
 import gc
@@ -25,13 +26,13 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from companion.grading import results, sandbox
+from companion.grading.judge import Judge
 from companion.grading.names import code_reached, names_of_student
 from companion.grading.rebuild import Plan, is_hidden, read_source, rebuild, rebuilt_notebook
 from companion.grading.results import CellResult, Result
@@ -40,6 +41,8 @@ from companion.grading.submission import Malformed, find_notebook, read_notebook
 
 if TYPE_CHECKING:
     from companion.grading.checker import Runtime
+
+    Judging = Callable[[dict[str, Any], Runtime], tuple[dict[str, Any], Iterable[str]]]
 
 PACKAGE = Path(__file__).resolve().parents[1]
 HIDDEN = ("grading", "data/files")  # parts of the package that no session may read
@@ -79,8 +82,9 @@ class Job:
 class Worker:
     """A runtime parent and the jobs that go through it."""
 
-    def __init__(self, number: int, tier: str) -> None:
-        self.number, self.tier = number, tier
+    def __init__(self, number: int, tier: str, judging: Judging | None = None) -> None:
+        self.number, self.tier, self.judging = number, tier, judging or judged
+        self.judge: Judge | None = None
         self.work: Path | None = None  # holds the scratch folder and the log of one runtime parent
         self.parent: subprocess.Popen[bytes] | None = None
         self.requests: socket.socket | None = None
@@ -138,7 +142,8 @@ class Worker:
             self.start()
 
     def stop(self) -> None:
-        """Ends the runtime parent and its sessions, and removes their folder."""
+        """Ends checker, runtime parent and sessions, and removes their folder."""
+        self.end_judge()
         if self.requests is not None:
             self.requests.close()
         if self.parent is not None:
@@ -152,14 +157,16 @@ class Worker:
     def grade(self, job: Job) -> Result:
         """The result of one submission.  What fails for reasons of ours is tried twice."""
         source = Path(job.source)
-        ahead = prepare(job.assignment, source, source.stat().st_mtime_ns, job.seed)
         for _ in range(2):
             try:
+                n_prepared = prepare.cache_info().misses
+                ahead = prepare(job.assignment, source, source.stat().st_mtime_ns, job.seed)
+                if prepare.cache_info().misses > n_prepared:
+                    self.end_judge()  # a new one finds prepared what this one would not
                 self.start()
                 self.import_ahead(ahead)
-                answer = self.in_child(lambda runtime: graded(job, runtime).to_dict())
-                result = results.from_dict(answer)
-            except (OSError, RuntimeError, ValueError) as error:
+                result = results.from_dict(self.ask(asdict(job)))
+            except (OSError, RuntimeError, ValueError, ImportError) as error:
                 result = failed(job, self.tier, results.INFRASTRUCTURE, str(error))
             if result.status != results.INFRASTRUCTURE:
                 return result
@@ -190,10 +197,10 @@ class Worker:
             return False
         return False
 
-    def in_child(self, judge: Callable[[Runtime], Any]) -> Any:
-        """What `judge` returns, as JSON carries it; it runs in a fork, with sessions at hand.
+    def ask(self, job: dict[str, Any]) -> Any:
+        """What `judging` answers for the fields of a job, in the checker.
 
-        Raises RuntimeError where the fork ends before that.
+        Raises RuntimeError where the checker ends before that.
         """
         self.start()
         if not self._in_step():
@@ -201,51 +208,26 @@ class Worker:
             self.start()
         if self.tier in ("landlock", "none"):  # elsewhere each session has a folder of its own
             sandbox.tidy_scratch(str(self.work / "scratch"))
-        read_end, write_end = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            os.close(read_end)
+        if self.judge is None:
             from companion.grading.checker import Runtime
 
-            _answer(judge, Runtime(self.requests, self.policy()), write_end)
-        os.close(write_end)
-        text = _read_all(read_end, TOTAL_SECONDS)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)  # a checker that has answered has nothing left to do
-        _, status = os.waitpid(pid, 0)
-        if not text:
-            raise RuntimeError(f"the checker ended with status {status} before it had a result")
-        return json.loads(text)
+            runtime = Runtime(self.requests, self.policy())
+            self.judge = Judge(lambda job: self.judging(job, runtime), CHECKER_BYTES)
+        try:
+            return self.judge.ask(job, TOTAL_SECONDS)
+        finally:
+            if not self.judge.goes_on:
+                self.end_judge()
 
-
-def _read_all(read_end: int, seconds: float) -> bytes:
-    """What comes through a pipe until its end; nothing where the end does not come in time."""
-    deadline, parts = time.monotonic() + seconds, []
-    with open(read_end, "rb", buffering=0) as pipe:
-        while select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))[0]:
-            part = pipe.read(2**20)
-            if not part:
-                return b"".join(parts)
-            parts.append(part)
-    return b""
-
-
-def _answer(judge: Callable[[Runtime], Any], runtime: Runtime, write_end: int) -> None:
-    """Grades in a child of the worker, and never returns."""
-    sandbox.limit_memory(CHECKER_BYTES)
-    try:
-        answer = judge(runtime)
-        with open(write_end, "w", encoding="utf-8") as pipe:
-            json.dump(answer, pipe)
-    except BaseException:
-        traceback.print_exc()
-        os._exit(1)
-    os._exit(0)
+    def end_judge(self) -> None:
+        if self.judge is not None:
+            self.judge.end()
+        self.judge = None
 
 
 @functools.lru_cache(maxsize=8)
 def prepare(assignment: str, path: Path, _: int, seed: int) -> tuple[str, ...]:
-    """Parses and compiles before the fork what is the same for every submission.
+    """Imports, parses and compiles before the fork what is the same for every submission.
 
     Returns the modules that the runtime parent should import ahead.
     """
@@ -256,6 +238,11 @@ def prepare(assignment: str, path: Path, _: int, seed: int) -> tuple[str, ...]:
     for cell in (*plan.setup, *plan.tests):
         compiled(cell, seed)
     own_words((*plan.setup, *plan.tests))
+    for cell in plan.setup:
+        imports = [
+            n for n in ast.parse(cell.source).body if isinstance(n, ast.Import | ast.ImportFrom)
+        ]
+        exec(compile(ast.Module(imports, []), f"<{cell.name}>", "exec"), {})
     gc.freeze()  # what forks share, they need not look through
     cells = [*_solutions(source), *(cell.source for cell in plan.tests)]
     return modules_ahead(cells, [cell.source for cell in plan.setup])
@@ -269,6 +256,12 @@ def modules_ahead(cells: Iterable[str], helpers: Iterable[str]) -> tuple[str, ..
     """
     code = code_reached(cells, helpers)
     return ("torch._dynamo",) if re.search(r"\boptim\b|\bfit\(", code) else ()
+
+
+def judged(job: dict[str, Any], parent: Runtime) -> tuple[dict[str, Any], list[str]]:
+    """The result of one submission as JSON carries it, and the statuses in it."""
+    result = graded(Job(**job), parent)
+    return result.to_dict(), [result.status, *(cell.status for cell in result.cells)]
 
 
 def graded(job: Job, parent: Runtime) -> Result:
