@@ -93,6 +93,10 @@ class Runtime:
         reply = json.loads(self.requests.recv(65536))
         return reply["why"], reply["status"]
 
+    def kill_soon(self, pid: int) -> None:
+        """The same without waiting: the last request for a submission."""
+        self.requests.send(json.dumps({"do": "kill", "pid": pid}).encode())
+
 
 class Checker:
     """Grades the questions of one plan, or with `stops_at_wrong` until a check does not hold."""
@@ -127,7 +131,9 @@ class Checker:
                 if self._stops(found):
                     break
         finally:
-            self._close()
+            if self.session is not None:
+                self.runtime.kill_soon(self.session[2])
+            self._forget()
         return found
 
     def _stops(self, found: Sequence[CellResult]) -> bool:

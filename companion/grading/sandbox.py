@@ -55,7 +55,7 @@ TIERS = ("bubblewrap", "namespace", "landlock", "none")
 DEFAULT_UID = 61000
 MIB = 2**20
 
-_WITH_NAMESPACES = ("bubblewrap", "namespace")
+WITH_NAMESPACES = ("bubblewrap", "namespace")
 _PACKAGE = Path(__file__).resolve().parent.parent
 _FOLDERS_OF_LIBRARIES = ("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin")
 _SYSTEM_FILES = (
@@ -261,7 +261,7 @@ def fork(policy: Policy) -> int:  # pragma: no cover
     After `os.fork` (or where it has no right), `isolate` forks once more, and that costs a parent
     that holds torch twice the time.
     """
-    if policy.tier not in _WITH_NAMESPACES or not _may_make_namespaces():
+    if policy.tier not in WITH_NAMESPACES or not _may_make_namespaces():
         return os.fork()
     own = os.open("/proc/self/ns/pid", os.O_RDONLY)
     try:
@@ -302,7 +302,7 @@ def isolate(policy: Policy, *, keep_fds: tuple[int, ...]) -> None:  # pragma: no
     os.makedirs(policy.scratch, exist_ok=True)
     visible = _visible(policy.readable)
     must_read = False
-    if policy.tier in _WITH_NAMESPACES:
+    if policy.tier in WITH_NAMESPACES:
         _enter_namespaces()
         _build_root(policy, visible, uid)
     else:
@@ -311,10 +311,10 @@ def isolate(policy: Policy, *, keep_fds: tuple[int, ...]) -> None:  # pragma: no
             must_read = not _others_reach((*visible, policy.scratch))
         os.chmod(policy.scratch, 0o700)
     os.chdir(policy.scratch)
-    n_running = 0 if is_root or policy.tier in _WITH_NAMESPACES else _n_threads_of(uid)
+    n_running = 0 if is_root or policy.tier in WITH_NAMESPACES else _n_threads_of(uid)
     if is_root:
         _become(uid, must_read=must_read)
-    elif policy.tier in _WITH_NAMESPACES:
+    elif policy.tier in WITH_NAMESPACES:
         _set_capabilities(0)
     # Only now, because a change of user takes it back.
     call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -327,7 +327,7 @@ def isolate(policy: Policy, *, keep_fds: tuple[int, ...]) -> None:  # pragma: no
     limit_memory(policy.memory_bytes)
     if policy.tier != "none":
         landlock.restrict(_rules(policy, visible))
-        landlock.refuse_system_calls(unix_sockets=policy.tier in _WITH_NAMESPACES)
+        landlock.refuse_system_calls(unix_sockets=policy.tier in WITH_NAMESPACES)
 
 
 def _enter_namespaces() -> None:  # pragma: no cover
@@ -435,7 +435,7 @@ def _rules(policy: Policy, visible: list[str]) -> list[tuple[str, int]]:  # prag
     rules = [("/dev/null", landlock.READ_FILE | landlock.WRITE_FILE)]
     rules += [(device, landlock.READ_FILE) for device in _DEVICES]
     rules += [(policy.scratch, landlock.READ | landlock.WRITE)]
-    if policy.tier in _WITH_NAMESPACES:
+    if policy.tier in WITH_NAMESPACES:
         for folder in _private_folders(policy, visible):
             rules.append((folder, landlock.READ | landlock.WRITE))
         rules += [("/proc", landlock.READ)]
@@ -536,7 +536,7 @@ def kill_session(pid: int, policy: Policy) -> int:  # pragma: no cover
     is left after ten seconds.
     """
     status = signal.SIGKILL
-    top = pid if policy.tier in _WITH_NAMESPACES else os.getpid()
+    top = pid if policy.tier in WITH_NAMESPACES else os.getpid()
     doomed = {pid, *_descendants(top)}
     deadline = time.monotonic() + 10
     while doomed:

@@ -278,8 +278,6 @@ def graded(job: Job, parent: Runtime) -> Result:
             plan = rebuild(job.assignment, source, submission)
     except Malformed as error:
         return failed(job, parent.policy.tier, results.MALFORMED, str(error))
-    if job.rebuilt:
-        _write_rebuilt(job, plan)
     names = names_of_student(_solutions(source), [cell.source for cell in plan.setup])
     limits = Limits(job.cell_seconds, job.test_seconds, job.limits, job.submission_seconds)
     checker = Checker(plan, names, parent, limits=limits, seed=job.seed)
@@ -287,6 +285,8 @@ def graded(job: Job, parent: Runtime) -> Result:
         cells = checker.grade()
     except Lost as error:
         return failed(job, parent.policy.tier, results.INFRASTRUCTURE, error.message)
+    if job.rebuilt:
+        _write_rebuilt(job, plan)
     return Result(
         job.assignment, job.student, parent.policy.tier, job.seed, tuple(cells),
         notes=(*notes, *plan.notes, *checker.notes),
