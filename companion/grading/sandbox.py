@@ -105,11 +105,10 @@ class Policy:
 
 def best() -> str:
     """The first usable tier; raises OSError where even `none` is not."""
-    reasons = probe()
-    for tier, reason in reasons.items():
-        if not reason:
-            return tier
-    raise OSError(f"no sandbox is usable: {reasons['none']}")
+    *_, (tier, reason) = probe(all_tiers=False).items()
+    if reason:
+        raise OSError(f"no sandbox is usable: {reason}")
+    return tier
 
 
 @functools.cache
@@ -149,12 +148,18 @@ def _probed(tier: str) -> str:
     return "" if answer == "ok" else last
 
 
-def probe() -> dict[str, str]:
+def probe(*, all_tiers: bool = True) -> dict[str, str]:
     """For each tier, best first, an empty string where a session can be started, else the reason.
 
-    Starts one real session of each tier, once in the life of the process.  Never raises.
+    Starts one real session of each tier, once in the life of the process; without `all_tiers`, the
+    first usable tier is the last.  Never raises.
     """
-    return {tier: _probed(tier) for tier in TIERS}
+    reasons = {}
+    for tier in TIERS:
+        reasons[tier] = _probed(tier)
+        if not (all_tiers or reasons[tier]):
+            break
+    return reasons
 
 
 def _try_one_session(tier: str, work: str, answer_fd: int) -> None:  # pragma: no cover
