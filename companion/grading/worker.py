@@ -342,6 +342,7 @@ def failed(job: Job, tier: str, status: str, message: str) -> Result:
     )  # fmt: skip
 
 
+@functools.cache
 def versions() -> dict[str, str]:
     found = {name: importlib.metadata.version(name) for name in ("torch", "numpy", "nbgrader")}
     return found | {"python": platform.python_version()}
@@ -353,7 +354,6 @@ def preload() -> None:
 
     import_jsonschema()
     import nbformat  # noqa: F401
-    import nbgrader.utils  # noqa: F401
     import torch
 
     from companion.grading import checker, runtime  # noqa: F401
