@@ -59,7 +59,8 @@ def preload(arrays: dict[str, dict[str, Any]]) -> Any:
 
 
 def warm() -> None:
-    """Does once what torch does at its first use, so that no session pays for it."""
+    """Does once what torch and NumPy do at their first use, so that no session pays for it."""
+    import numpy.random  # noqa: F401  (`import numpy` leaves it for later)
     import torch
 
     from companion import checks
@@ -151,6 +152,8 @@ class Parent:
         """Forks the session that comes next: one like that which is at work."""
         policy = next(iter(self.sessions.values()), None)
         if self.waiting or policy is None or policy.tier not in sandbox.WITH_NAMESPACES:
+            return
+        if self.seal is None:  # it would count what it imports as memory of the one at work
             return
         near, far = socket.socketpair()
         self.waiting = self._fork(policy, [far.fileno()]), policy, near
