@@ -156,7 +156,8 @@ class Parent:
         if self.seal is None:  # it would count what it imports as memory of the one at work
             return
         near, far = socket.socketpair()
-        self.waiting = self._fork(policy, [far.fileno()]), policy, near
+        with contextlib.suppress(OSError):  # too many processes now: `_open` forks when it is time
+            self.waiting = self._fork(policy, [far.fileno()]), policy, near
         far.close()
 
     def _wake(self, policy: Policy, fds: list[int]) -> int | None:
