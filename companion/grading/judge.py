@@ -106,10 +106,17 @@ class Traces:
 
         self.seal = Seal()
         self.memory = sandbox.memory_held()
+        self.filters = list(warnings.filters)
         self.before = self._now()
 
     def found(self) -> list[str]:
-        """Names of what differs."""
+        """Names of what differs, but for filters of warnings, which are put back.
+
+        Libraries add filters when they are imported, which many test cells cause.
+        """
+        if warnings.filters != self.filters:
+            warnings.resetwarnings()
+            warnings.filters[:] = self.filters
         now = self._now()
         found = [name for name, value in now.items() if value != self.before.get(name)]
         if sandbox.memory_held() > self.memory + MOST_GROWTH:
@@ -128,7 +135,6 @@ class Traces:
             "threads of torch": torch.get_num_threads(),
             "threads": len(os.listdir("/proc/self/task")),
             "open files": len(os.listdir("/proc/self/fd")),
-            "filters of warnings": list(warnings.filters),
             "environment": dict(os.environ),
             "folder": os.getcwd(),
         }

@@ -13,6 +13,7 @@ import ast
 import contextlib
 import functools
 import gc
+import importlib
 import importlib.metadata
 import json
 import os
@@ -174,15 +175,19 @@ class Worker:
         return result
 
     def import_ahead(self, modules: tuple[str, ...]) -> None:
-        """Has the runtime parent import what sessions of this assignment will import anyway."""
+        """Has runtime parent and checkers find what cells of this assignment import later."""
         if not self.ahead.issuperset(modules) and self._in_step():
             self.requests.send(json.dumps({"do": "import", "modules": modules}).encode())
+            self.end_judge()
+            for name in modules:
+                importlib.import_module(name)
+            gc.freeze()
             if select.select([self.requests], [], [], START_SECONDS)[0]:
                 self.requests.recv(65536)
             self.ahead.update(modules)
 
     def _in_step(self) -> bool:
-        """Ends what the last checker left behind, and drops answers that nobody waited for."""
+        """Ends what a checker left behind, and drops answers that nobody waited for."""
         token = time.monotonic_ns()
         try:
             for request in ({"do": "kill", "pid": 0}, {"do": "sync", "token": token}):
@@ -214,10 +219,12 @@ class Worker:
             runtime = Runtime(self.requests, self.policy())
             self.judge = Judge(lambda job: self.judging(job, runtime), CHECKER_BYTES)
         try:
-            return self.judge.ask(job, TOTAL_SECONDS)
+            answer = self.judge.ask(job, TOTAL_SECONDS)
         finally:
             if not self.judge.goes_on:
                 self.end_judge()
+        self._in_step()  # nothing of the student is left when the answer is given
+        return answer
 
     def end_judge(self) -> None:
         if self.judge is not None:

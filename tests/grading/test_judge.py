@@ -93,7 +93,6 @@ def test_it_ends_after_what_is_unusual(judge, status):
         ("torch.set_num_threads(2)", "threads of torch"),
         ("import threading; threading.Thread(target=time.sleep, args=(9,)).start()", "threads"),
         ("import builtins; builtins.kept = open('/dev/null')", "open files"),
-        ("import warnings; warnings.simplefilter('error')", "filters of warnings"),
         ("os.environ['LEFT'] = 'behind'", "environment"),
         ("os.chdir('/')", "folder"),
         ("import matplotlib.pyplot as plt; plt.figure()", "figures"),
@@ -112,6 +111,13 @@ def test_it_ends_where_a_test_cell_left_a_trace(judge, code, trace):
     other = judge()  # it names what it found
     seen = f"traces = Traces()\n{code}\nassert {trace!r} in traces.found()"
     assert other.ask({"code": says + seen}, 30.0)
+
+
+def test_filters_of_warnings_are_put_back(judge):
+    one = judge()
+    assert one.ask({"code": "import warnings; warnings.simplefilter('error')"}, 10.0)
+    assert one.goes_on
+    assert one.ask({"code": "import warnings; warnings.warn('again')"}, 10.0) and one.goes_on
 
 
 def test_nothing_is_found_where_nothing_was_left():
