@@ -213,19 +213,19 @@ def _serve(number: int, tier: str, modules: Sequence[str]) -> None:
     warm()
     for name in modules:
         importlib.import_module(name)
-    worker = Worker(number, tier)
+    worker = Worker(number, tier, _judged)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever prints does not disturb the answers
     try:
         for line in sys.stdin:
-            job = _job_from(json.loads(line))
-            start = time.monotonic()
+            fields = json.loads(line)
+            job, start = _job_from(fields), time.monotonic()
             for cell in job.cells:
                 if cell.kind != "solution":
                     compiled(cell, SEED)  # before the fork, so that the next job has it too
             worker.start()
             worker.import_ahead(_modules_ahead(job))
-            answer = worker.in_child(lambda runtime, job=job: _judged(job, runtime))
+            answer = worker.ask(fields)
             answer["seconds"] = time.monotonic() - start
             answers.write(json.dumps(answer) + "\n")
             answers.flush()
@@ -245,10 +245,11 @@ def _job_from(fields: dict[str, Any]) -> Job:
     return Job(**fields | {"cells": tuple(Cell(**cell) for cell in fields["cells"])})
 
 
-def _judged(job: Job, runtime: Any) -> dict[str, Any]:
-    """The fields of a Report."""
+def _judged(fields: dict[str, Any], runtime: Any) -> tuple[dict[str, Any], list[str]]:
+    """The fields of a Report, and the statuses of the grader."""
     from companion.grading.checker import Checker, Limits
 
+    job = _job_from(fields)
     plan = plan_of(job)
     names = names_of_student(
         [cell.source for cell in job.cells if cell.kind == "solution"],
@@ -256,15 +257,17 @@ def _judged(job: Job, runtime: Any) -> dict[str, Any]:
     )
     checker = Checker(plan, names, runtime, limits=Limits(job.seconds, job.seconds), seed=SEED,
                       stops_at_wrong=job.stop_at_failure)  # fmt: skip
-    outcomes = {cell.grade_id: asdict(_outcome(cell)) for cell in checker.grade()}
+    cells = checker.grade()
+    outcomes = {cell.grade_id: asdict(_outcome(cell)) for cell in cells}
     example = outcomes.pop(EXAMPLE, None)
-    return {
+    answer = {
         "outcomes": outcomes,
         "broken": {
             name: f"{type(error).__name__}: {error}" for name, error in checker.cell_errors.items()
         },
         "example": None if example is None else example["status"] == "passed",
     }
+    return answer, [cell.status for cell in cells]
 
 
 def _outcome(cell: CellResult) -> Outcome:

@@ -25,6 +25,7 @@ from typing import Any
 
 from companion import checks
 from companion.checks import CheckFailed, NotAttempted
+from companion.device import seed_everything
 from companion.grading import results
 from companion.grading.names import strings
 from companion.grading.rebuild import Cell, Plan, Question, is_hidden
@@ -92,6 +93,10 @@ class Runtime:
         reply = json.loads(self.requests.recv(65536))
         return reply["why"], reply["status"]
 
+    def kill_soon(self, pid: int) -> None:
+        """The same without waiting: the last request for a submission."""
+        self.requests.send(json.dumps({"do": "kill", "pid": pid}).encode())
+
 
 class Checker:
     """Grades the questions of one plan, or with `stops_at_wrong` until a check does not hold."""
@@ -126,7 +131,9 @@ class Checker:
                 if self._stops(found):
                     break
         finally:
-            self._close()
+            if self.session is not None:
+                self.runtime.kill_soon(self.session[2])
+            self._forget()
         return found
 
     def _stops(self, found: Sequence[CellResult]) -> bool:
@@ -135,6 +142,7 @@ class Checker:
     def _trusted_namespace(self) -> dict[str, Any]:
         module = types.ModuleType("__main__")
         sys.modules["__main__"] = module
+        seed_everything(self.seed)
         for cell in self.plan.setup:
             with _quiet():
                 _execute(cell, module.__dict__, self.seed)

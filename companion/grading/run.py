@@ -52,8 +52,8 @@ def choose_tier(require: str | None) -> str:
     least = require or "landlock"
     if least not in sandbox.TIERS:
         raise CourseError(f"no tier {least!r}: expected one of {', '.join(sandbox.TIERS)}")
-    reasons = sandbox.probe()
-    usable = [tier for tier in sandbox.TIERS if not reasons[tier]]
+    reasons = sandbox.probe(all_tiers=False)
+    usable = [tier for tier, reason in reasons.items() if not reason]
     if usable and sandbox.TIERS.index(usable[0]) <= sandbox.TIERS.index(least):
         return usable[0]
     found = usable[0] if usable else "no tier"

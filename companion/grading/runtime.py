@@ -4,13 +4,15 @@
 
 It never runs student code and knows no test.  Requests come as JSON over the inherited
 SOCK_SEQPACKET socket number SOCKET: "open" (with the session's two sockets attached), "kill",
-"used" (processor time), "import" (of modules, for the sessions to come), "sync".  With `--spawn`
-nothing is imported before a fork: slower, for machines where importing torch leaves a thread
-behind, after which a fork could hang.
+"used" (processor time), "import" (of modules, for the sessions to come), "sync".  While a session
+is at work, the next one is forked and isolated ahead, where a session's processes can be told from
+others.  With `--spawn` nothing is imported before a fork: slower, for machines where importing
+torch leaves a thread behind, after which a fork could hang.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import json
@@ -57,7 +59,8 @@ def preload(arrays: dict[str, dict[str, Any]]) -> Any:
 
 
 def warm() -> None:
-    """Does once what torch does at its first use, so that no session pays for it."""
+    """Does once what torch and NumPy do at their first use, so that no session pays for it."""
+    import numpy.random  # noqa: F401  (`import numpy` leaves it for later)
     import torch
 
     from companion import checks
@@ -88,6 +91,7 @@ class Parent:
         self.seal = None if spawn else preload(self.arrays)
         gc.freeze()  # what forks share, they need not look through
         self.sessions: dict[int, Policy] = {}
+        self.waiting: tuple[int, Policy, socket.socket] | None = None  # not yet given to anybody
         self.ended: dict[int, tuple[str, int]] = {}  # why, and wait status
         sandbox.become_subreaper()
 
@@ -99,10 +103,14 @@ class Parent:
                 message, fds, _, _ = socket.recv_fds(self.requests, 65536, 2)
                 if not message:
                     break
-                self._answer(self._handle(json.loads(message), fds))
+                request = json.loads(message)
+                self._answer(self._handle(request, fds))
+                if request["do"] == "used":  # a question begins, so there is time
+                    self._fork_ahead()
             self._watch()
         for pid in list(self.sessions):
             self._kill(pid)
+        self._drop_waiting()
 
     def _answer(self, reply: dict[str, Any]) -> None:
         self.requests.send(json.dumps(reply).encode())
@@ -119,6 +127,7 @@ class Parent:
                 return {"why": why, "status": status}
             case "import":
                 if self.seal is not None:
+                    self._drop_waiting()
                     for name in request["modules"]:
                         importlib.import_module(name)
                     gc.freeze()
@@ -133,17 +142,57 @@ class Parent:
             for fd in fds:
                 os.close(fd)
             return {"threads": n_threads}
-        pid = sandbox.fork(policy)
-        if pid == 0:
-            self._become_session(policy, fds)
+        pid = self._wake(policy, fds) or self._fork(policy, fds)
         for fd in fds:
             os.close(fd)
         self.sessions[pid] = policy
         return {"pid": pid}
 
+    def _fork_ahead(self) -> None:
+        """Forks the session that comes next: one like that which is at work."""
+        policy = next(iter(self.sessions.values()), None)
+        if self.waiting or policy is None or policy.tier not in sandbox.WITH_NAMESPACES:
+            return
+        if self.seal is None:  # it would count what it imports as memory of the one at work
+            return
+        near, far = socket.socketpair()
+        with contextlib.suppress(OSError):  # too many processes now: `_open` forks when it is time
+            self.waiting = self._fork(policy, [far.fileno()]), policy, near
+        far.close()
+
+    def _wake(self, policy: Policy, fds: list[int]) -> int | None:
+        """Gives `fds` to the session that waits; None where none of this kind does."""
+        if self.waiting is None:
+            return None
+        pid, its_policy, wakes = self.waiting
+        if its_policy == policy:
+            with contextlib.suppress(OSError):  # it has ended
+                socket.send_fds(wakes, [b"w"], fds)
+                wakes.close()
+                self.waiting = None
+                return pid
+        self._drop_waiting()
+        return None
+
+    def _drop_waiting(self) -> None:
+        if self.waiting is not None:
+            pid, policy, wakes = self.waiting
+            wakes.close()
+            sandbox.kill_session(pid, policy)
+        self.waiting = None
+
+    def _fork(self, policy: Policy, fds: list[int]) -> int:
+        pid = sandbox.fork(policy)
+        if pid == 0:
+            try:
+                self._become_session(policy, fds)
+            finally:
+                os._exit(70)
+        return pid
+
     def _become_session(self, policy: Policy, fds: list[int]) -> None:
-        """Never returns."""
-        data, control = (socket.socket(fileno=fd) for fd in fds)
+        """`fds` are those of the session's two sockets, or of one through which they will come."""
+        failure = None
         try:
             if self.seal is None:  # the session itself will import from companion/grading
                 hidden = tuple(path for path in policy.hidden if not path.endswith("grading"))
@@ -155,15 +204,22 @@ class Parent:
                 self.seal = preload(self.arrays)
                 from companion.grading.session import Session
         except Exception as error:
+            failure = f"{type(error).__name__}: {error}"
+        if len(fds) == 1:
+            if not failure:
+                self.seal.restore()  # touches pages while nobody waits for it
+            with socket.socket(fileno=fds[0]) as wakes:
+                _, fds, _, _ = socket.recv_fds(wakes, 1, 2)
+            if not fds:
+                return
+        data, control = (socket.socket(fileno=fd) for fd in fds)
+        if failure:
             # Before the first cell, so the checker takes it for what it is: a failure of ours.
             from companion.grading.wire import Channel
 
-            Channel(data).send({"reply": "failed", "why": f"{type(error).__name__}: {error}"})
-            os._exit(70)
-        try:
-            Session(data, control, self.seal).serve()
-        finally:
-            os._exit(70)
+            Channel(data).send({"reply": "failed", "why": failure})
+            return
+        Session(data, control, self.seal).serve()
 
     def _watch(self) -> None:
         for pid, policy in list(self.sessions.items()):

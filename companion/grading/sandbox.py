@@ -55,7 +55,7 @@ TIERS = ("bubblewrap", "namespace", "landlock", "none")
 DEFAULT_UID = 61000
 MIB = 2**20
 
-_WITH_NAMESPACES = ("bubblewrap", "namespace")
+WITH_NAMESPACES = ("bubblewrap", "namespace")
 _PACKAGE = Path(__file__).resolve().parent.parent
 _FOLDERS_OF_LIBRARIES = ("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin")
 _SYSTEM_FILES = (
@@ -105,11 +105,10 @@ class Policy:
 
 def best() -> str:
     """The first usable tier; raises OSError where even `none` is not."""
-    reasons = probe()
-    for tier, reason in reasons.items():
-        if not reason:
-            return tier
-    raise OSError(f"no sandbox is usable: {reasons['none']}")
+    *_, (tier, reason) = probe(all_tiers=False).items()
+    if reason:
+        raise OSError(f"no sandbox is usable: {reason}")
+    return tier
 
 
 @functools.cache
@@ -149,12 +148,18 @@ def _probed(tier: str) -> str:
     return "" if answer == "ok" else last
 
 
-def probe() -> dict[str, str]:
+def probe(*, all_tiers: bool = True) -> dict[str, str]:
     """For each tier, best first, an empty string where a session can be started, else the reason.
 
-    Starts one real session of each tier, once in the life of the process.  Never raises.
+    Starts one real session of each tier, once in the life of the process; without `all_tiers`, the
+    first usable tier is the last.  Never raises.
     """
-    return {tier: _probed(tier) for tier in TIERS}
+    reasons = {}
+    for tier in TIERS:
+        reasons[tier] = _probed(tier)
+        if not (all_tiers or reasons[tier]):
+            break
+    return reasons
 
 
 def _try_one_session(tier: str, work: str, answer_fd: int) -> None:  # pragma: no cover
@@ -261,7 +266,7 @@ def fork(policy: Policy) -> int:  # pragma: no cover
     After `os.fork` (or where it has no right), `isolate` forks once more, and that costs a parent
     that holds torch twice the time.
     """
-    if policy.tier not in _WITH_NAMESPACES or not _may_make_namespaces():
+    if policy.tier not in WITH_NAMESPACES or not _may_make_namespaces():
         return os.fork()
     own = os.open("/proc/self/ns/pid", os.O_RDONLY)
     try:
@@ -302,7 +307,7 @@ def isolate(policy: Policy, *, keep_fds: tuple[int, ...]) -> None:  # pragma: no
     os.makedirs(policy.scratch, exist_ok=True)
     visible = _visible(policy.readable)
     must_read = False
-    if policy.tier in _WITH_NAMESPACES:
+    if policy.tier in WITH_NAMESPACES:
         _enter_namespaces()
         _build_root(policy, visible, uid)
     else:
@@ -311,10 +316,10 @@ def isolate(policy: Policy, *, keep_fds: tuple[int, ...]) -> None:  # pragma: no
             must_read = not _others_reach((*visible, policy.scratch))
         os.chmod(policy.scratch, 0o700)
     os.chdir(policy.scratch)
-    n_running = 0 if is_root or policy.tier in _WITH_NAMESPACES else _n_threads_of(uid)
+    n_running = 0 if is_root or policy.tier in WITH_NAMESPACES else _n_threads_of(uid)
     if is_root:
         _become(uid, must_read=must_read)
-    elif policy.tier in _WITH_NAMESPACES:
+    elif policy.tier in WITH_NAMESPACES:
         _set_capabilities(0)
     # Only now, because a change of user takes it back.
     call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -327,7 +332,7 @@ def isolate(policy: Policy, *, keep_fds: tuple[int, ...]) -> None:  # pragma: no
     limit_memory(policy.memory_bytes)
     if policy.tier != "none":
         landlock.restrict(_rules(policy, visible))
-        landlock.refuse_system_calls(unix_sockets=policy.tier in _WITH_NAMESPACES)
+        landlock.refuse_system_calls(unix_sockets=policy.tier in WITH_NAMESPACES)
 
 
 def _enter_namespaces() -> None:  # pragma: no cover
@@ -435,7 +440,7 @@ def _rules(policy: Policy, visible: list[str]) -> list[tuple[str, int]]:  # prag
     rules = [("/dev/null", landlock.READ_FILE | landlock.WRITE_FILE)]
     rules += [(device, landlock.READ_FILE) for device in _DEVICES]
     rules += [(policy.scratch, landlock.READ | landlock.WRITE)]
-    if policy.tier in _WITH_NAMESPACES:
+    if policy.tier in WITH_NAMESPACES:
         for folder in _private_folders(policy, visible):
             rules.append((folder, landlock.READ | landlock.WRITE))
         rules += [("/proc", landlock.READ)]
@@ -507,6 +512,11 @@ def limit_memory(n_bytes: int) -> None:
     _limit(resource.RLIMIT_DATA, _status(os.getpid())["VmData"] + n_bytes)
 
 
+def memory_held() -> int:
+    """Bytes of memory that this process holds for itself."""
+    return _anonymous(_status(os.getpid()))
+
+
 def _limit(kind: int, soft: int, hard: int | None = None) -> None:  # pragma: no cover
     """Set a limit, or leave a lower one that is there already."""
     ceiling = resource.getrlimit(kind)[1]
@@ -531,7 +541,7 @@ def kill_session(pid: int, policy: Policy) -> int:  # pragma: no cover
     is left after ten seconds.
     """
     status = signal.SIGKILL
-    top = pid if policy.tier in _WITH_NAMESPACES else os.getpid()
+    top = pid if policy.tier in WITH_NAMESPACES else os.getpid()
     doomed = {pid, *_descendants(top)}
     deadline = time.monotonic() + 10
     while doomed:

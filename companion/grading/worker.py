@@ -3,15 +3,17 @@
     python -m companion.grading.worker NUMBER TIER
 
 Reads jobs as JSON lines from standard input and answers each with one line.  It preloads torch
-once, keeps one runtime parent, and forks a checker for each submission, so that nothing a test or
-a submission leaves behind reaches the next one.
+once, keeps one runtime parent, and forks a checker, which `judge.py` replaces by a new one as soon
+as anything that a test or a submission leaves behind could reach the next one.
 """
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import functools
 import gc
+import importlib
 import importlib.metadata
 import json
 import os
@@ -25,13 +27,13 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from companion.grading import results, sandbox
+from companion.grading.judge import Judge
 from companion.grading.names import code_reached, names_of_student
 from companion.grading.rebuild import Plan, is_hidden, read_source, rebuild, rebuilt_notebook
 from companion.grading.results import CellResult, Result
@@ -40,6 +42,8 @@ from companion.grading.submission import Malformed, find_notebook, read_notebook
 
 if TYPE_CHECKING:
     from companion.grading.checker import Runtime
+
+    Judging = Callable[[dict[str, Any], Runtime], tuple[dict[str, Any], Iterable[str]]]
 
 PACKAGE = Path(__file__).resolve().parents[1]
 HIDDEN = ("grading", "data/files")  # parts of the package that no session may read
@@ -79,8 +83,9 @@ class Job:
 class Worker:
     """A runtime parent and the jobs that go through it."""
 
-    def __init__(self, number: int, tier: str) -> None:
-        self.number, self.tier = number, tier
+    def __init__(self, number: int, tier: str, judging: Judging | None = None) -> None:
+        self.number, self.tier, self.judging = number, tier, judging or judged
+        self.judge: Judge | None = None
         self.work: Path | None = None  # holds the scratch folder and the log of one runtime parent
         self.parent: subprocess.Popen[bytes] | None = None
         self.requests: socket.socket | None = None
@@ -138,7 +143,8 @@ class Worker:
             self.start()
 
     def stop(self) -> None:
-        """Ends the runtime parent and its sessions, and removes their folder."""
+        """Ends checker, runtime parent and sessions, and removes their folder."""
+        self.end_judge()
         if self.requests is not None:
             self.requests.close()
         if self.parent is not None:
@@ -152,14 +158,16 @@ class Worker:
     def grade(self, job: Job) -> Result:
         """The result of one submission.  What fails for reasons of ours is tried twice."""
         source = Path(job.source)
-        ahead = prepare(job.assignment, source, source.stat().st_mtime_ns, job.seed)
         for _ in range(2):
             try:
+                n_prepared = prepare.cache_info().misses
+                ahead = prepare(job.assignment, source, source.stat().st_mtime_ns, job.seed)
+                if prepare.cache_info().misses > n_prepared:
+                    self.end_judge()  # a new one finds prepared what this one would not
                 self.start()
                 self.import_ahead(ahead)
-                answer = self.in_child(lambda runtime: graded(job, runtime).to_dict())
-                result = results.from_dict(answer)
-            except (OSError, RuntimeError, ValueError) as error:
+                result = results.from_dict(self.ask(asdict(job)))
+            except (OSError, RuntimeError, ValueError, ImportError) as error:
                 result = failed(job, self.tier, results.INFRASTRUCTURE, str(error))
             if result.status != results.INFRASTRUCTURE:
                 return result
@@ -167,15 +175,19 @@ class Worker:
         return result
 
     def import_ahead(self, modules: tuple[str, ...]) -> None:
-        """Has the runtime parent import what sessions of this assignment will import anyway."""
+        """Has runtime parent and checkers find what cells of this assignment import later."""
         if not self.ahead.issuperset(modules) and self._in_step():
             self.requests.send(json.dumps({"do": "import", "modules": modules}).encode())
+            self.end_judge()
+            for name in modules:
+                importlib.import_module(name)
+            gc.freeze()
             if select.select([self.requests], [], [], START_SECONDS)[0]:
                 self.requests.recv(65536)
             self.ahead.update(modules)
 
     def _in_step(self) -> bool:
-        """Ends what the last checker left behind, and drops answers that nobody waited for."""
+        """Ends what a checker left behind, and drops answers that nobody waited for."""
         token = time.monotonic_ns()
         try:
             for request in ({"do": "kill", "pid": 0}, {"do": "sync", "token": token}):
@@ -190,10 +202,10 @@ class Worker:
             return False
         return False
 
-    def in_child(self, judge: Callable[[Runtime], Any]) -> Any:
-        """What `judge` returns, as JSON carries it; it runs in a fork, with sessions at hand.
+    def ask(self, job: dict[str, Any]) -> Any:
+        """What `judging` answers for the fields of a job, in the checker.
 
-        Raises RuntimeError where the fork ends before that.
+        Raises RuntimeError where the checker ends before that.
         """
         self.start()
         if not self._in_step():
@@ -201,51 +213,28 @@ class Worker:
             self.start()
         if self.tier in ("landlock", "none"):  # elsewhere each session has a folder of its own
             sandbox.tidy_scratch(str(self.work / "scratch"))
-        read_end, write_end = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            os.close(read_end)
+        if self.judge is None:
             from companion.grading.checker import Runtime
 
-            _answer(judge, Runtime(self.requests, self.policy()), write_end)
-        os.close(write_end)
-        text = _read_all(read_end, TOTAL_SECONDS)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)  # a checker that has answered has nothing left to do
-        _, status = os.waitpid(pid, 0)
-        if not text:
-            raise RuntimeError(f"the checker ended with status {status} before it had a result")
-        return json.loads(text)
+            runtime = Runtime(self.requests, self.policy())
+            self.judge = Judge(lambda job: self.judging(job, runtime), CHECKER_BYTES)
+        try:
+            answer = self.judge.ask(job, TOTAL_SECONDS)
+        finally:
+            if not self.judge.goes_on:
+                self.end_judge()
+        self._in_step()  # nothing of the student is left when the answer is given
+        return answer
 
-
-def _read_all(read_end: int, seconds: float) -> bytes:
-    """What comes through a pipe until its end; nothing where the end does not come in time."""
-    deadline, parts = time.monotonic() + seconds, []
-    with open(read_end, "rb", buffering=0) as pipe:
-        while select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))[0]:
-            part = pipe.read(2**20)
-            if not part:
-                return b"".join(parts)
-            parts.append(part)
-    return b""
-
-
-def _answer(judge: Callable[[Runtime], Any], runtime: Runtime, write_end: int) -> None:
-    """Grades in a child of the worker, and never returns."""
-    sandbox.limit_memory(CHECKER_BYTES)
-    try:
-        answer = judge(runtime)
-        with open(write_end, "w", encoding="utf-8") as pipe:
-            json.dump(answer, pipe)
-    except BaseException:
-        traceback.print_exc()
-        os._exit(1)
-    os._exit(0)
+    def end_judge(self) -> None:
+        if self.judge is not None:
+            self.judge.end()
+        self.judge = None
 
 
 @functools.lru_cache(maxsize=8)
 def prepare(assignment: str, path: Path, _: int, seed: int) -> tuple[str, ...]:
-    """Parses and compiles before the fork what is the same for every submission.
+    """Imports, parses and compiles before the fork what is the same for every submission.
 
     Returns the modules that the runtime parent should import ahead.
     """
@@ -256,6 +245,11 @@ def prepare(assignment: str, path: Path, _: int, seed: int) -> tuple[str, ...]:
     for cell in (*plan.setup, *plan.tests):
         compiled(cell, seed)
     own_words((*plan.setup, *plan.tests))
+    for cell in plan.setup:
+        imports = [
+            n for n in ast.parse(cell.source).body if isinstance(n, ast.Import | ast.ImportFrom)
+        ]
+        exec(compile(ast.Module(imports, []), f"<{cell.name}>", "exec"), {})
     gc.freeze()  # what forks share, they need not look through
     cells = [*_solutions(source), *(cell.source for cell in plan.tests)]
     return modules_ahead(cells, [cell.source for cell in plan.setup])
@@ -269,6 +263,12 @@ def modules_ahead(cells: Iterable[str], helpers: Iterable[str]) -> tuple[str, ..
     """
     code = code_reached(cells, helpers)
     return ("torch._dynamo",) if re.search(r"\boptim\b|\bfit\(", code) else ()
+
+
+def judged(job: dict[str, Any], parent: Runtime) -> tuple[dict[str, Any], list[str]]:
+    """The result of one submission as JSON carries it, and the statuses in it."""
+    result = graded(Job(**job), parent)
+    return result.to_dict(), [result.status, *(cell.status for cell in result.cells)]
 
 
 def graded(job: Job, parent: Runtime) -> Result:
@@ -285,8 +285,6 @@ def graded(job: Job, parent: Runtime) -> Result:
             plan = rebuild(job.assignment, source, submission)
     except Malformed as error:
         return failed(job, parent.policy.tier, results.MALFORMED, str(error))
-    if job.rebuilt:
-        _write_rebuilt(job, plan)
     names = names_of_student(_solutions(source), [cell.source for cell in plan.setup])
     limits = Limits(job.cell_seconds, job.test_seconds, job.limits, job.submission_seconds)
     checker = Checker(plan, names, parent, limits=limits, seed=job.seed)
@@ -294,6 +292,8 @@ def graded(job: Job, parent: Runtime) -> Result:
         cells = checker.grade()
     except Lost as error:
         return failed(job, parent.policy.tier, results.INFRASTRUCTURE, error.message)
+    if job.rebuilt:
+        _write_rebuilt(job, plan)
     return Result(
         job.assignment, job.student, parent.policy.tier, job.seed, tuple(cells),
         notes=(*notes, *plan.notes, *checker.notes),
@@ -349,6 +349,7 @@ def failed(job: Job, tier: str, status: str, message: str) -> Result:
     )  # fmt: skip
 
 
+@functools.cache
 def versions() -> dict[str, str]:
     found = {name: importlib.metadata.version(name) for name in ("torch", "numpy", "nbgrader")}
     return found | {"python": platform.python_version()}
@@ -360,7 +361,6 @@ def preload() -> None:
 
     import_jsonschema()
     import nbformat  # noqa: F401
-    import nbgrader.utils  # noqa: F401
     import torch
 
     from companion.grading import checker, runtime  # noqa: F401

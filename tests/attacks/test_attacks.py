@@ -176,7 +176,9 @@ def _with_an_honest_frame(case: Case, lab, worker_of, _) -> None:
 def _without_a_guard(case: Case, lab, worker_of, monkeypatch) -> None:
     """A checker that does not expect odd replies fails, and the submission stays ungraded."""
     monkeypatch.setattr(checker, "hostile", contextlib.nullcontext)
-    result = grade(worker_of(sandbox.best()), lab.hand_in(case), test_seconds=2.0)
+    worker = worker_of(sandbox.best())
+    worker.end_judge()  # the next one is forked from here
+    result = grade(worker, lab.hand_in(case), test_seconds=2.0)
     assert result.status == results.INFRASTRUCTURE
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from nbgrader.utils import compute_checksum
 
 from companion.grading.ipython import plain_python
-from companion.grading.rebuild import read_source, rebuild, rebuilt_notebook
+from companion.grading.rebuild import checksum, read_source, rebuild, rebuilt_notebook
 from companion.grading.submission import read_notebook
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -538,6 +538,16 @@ def write_source(folder):
     path = folder / "tiny.ipynb"
     path.write_text(json.dumps(SOURCE))
     return path
+
+
+@pytest.mark.parametrize("name", ["01_foundations", "02_architecture"])
+def test_checksums_are_those_of_nbgrader(name):
+    notebook = nbformat.read(ROOT / "solutions" / name / f"{name}.ipynb", as_version=4)
+    cells = [cell for cell in notebook.cells if "nbgrader" in cell.metadata]
+    assert {(c.cell_type, c.metadata.nbgrader.grade) for c in cells} >= {
+        ("code", True), ("code", False), ("markdown", True)}  # fmt: skip
+    for cell in cells:
+        assert checksum(cell) == compute_checksum(cell)
 
 
 def test_rebuilt_notebook(tmp_path):

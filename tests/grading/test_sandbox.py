@@ -204,6 +204,17 @@ def test_probe_names_every_tier_and_best_is_usable():
     assert reported[sandbox.best()] == ""
 
 
+def test_tiers_below_the_best_are_probed_on_demand(monkeypatch):
+    reasons = {"bubblewrap": "no bwrap", "namespace": "", "landlock": "", "none": ""}
+    probed = []
+    monkeypatch.setattr(sandbox, "_probed", lambda tier: probed.append(tier) or reasons[tier])
+    assert sandbox.best() == "namespace" and probed == ["bubblewrap", "namespace"]
+    assert sandbox.probe() == reasons
+    reasons |= dict.fromkeys(reasons, "an old kernel")
+    with pytest.raises(OSError, match="no sandbox is usable: an old kernel"):
+        sandbox.best()
+
+
 def test_an_unknown_tier_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no tier 'docker'"):
         sandbox.launch("docker", ["/bin/true"], env={}, work=tmp_path)
