@@ -182,9 +182,24 @@ def _without_a_guard(case: Case, lab, worker_of, monkeypatch) -> None:
     assert result.status == results.INFRASTRUCTURE
 
 
-def _in_its_own_questions(case: Case, lab, worker_of, _) -> None:
-    """The process reaches questions that are not its own, where it can only do damage."""
-    result = grade(worker_of(sandbox.best()), lab.hand_in(case), test_seconds=case.test_seconds)
+def _without_a_second_try(case: Case, lab, worker_of, monkeypatch) -> None:
+    """Where a lost test is not asked again, the process costs questions that are not its own."""
+
+    def asked_once(self, question, test, seed, start):
+        try:
+            if not self.is_running:
+                self._begin(question, seed)
+            return self._test(question, test, start)
+        except checker.Lost as error:
+            error.in_test = True
+            self._recover(error)
+            raise
+
+    monkeypatch.setattr(checker.Checker, "_asked", asked_once)
+    worker = worker_of(sandbox.best())
+    worker.end_judge()  # the next one is forked from here
+    result = grade(worker, lab.hand_in(case), test_seconds=case.test_seconds)
+    worker.end_judge()
     others = {cell.status for cell in result.cells if cell.question not in case.questions}
     assert others != {results.OK}, result.cells
 
@@ -197,7 +212,7 @@ def _in_tier_none(case: Case, lab, worker_of, _) -> None:
 WEAKENED = {
     "an honest frame": _with_an_honest_frame,
     "no guard": _without_a_guard,
-    "its own questions": _in_its_own_questions,
+    "no second try": _without_a_second_try,
     "the visible test": _in_the_visible_test,
     "tier none": _in_tier_none,
     "a cold start": _in_a_cold_start,

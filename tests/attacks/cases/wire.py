@@ -194,7 +194,7 @@ CASES = [
     Case(
         "answers_kept_for_later",
         "leaves a child that goes on reading the connection in the questions that follow",
-        "values are compared with this test's own; the child ends with the submission",
+        "a lost test is asked again alone; values are compared with this test's own",
         "harm",
         {
             "softmax": FORGE
@@ -214,7 +214,7 @@ def softmax(scores, temperature):
         },
         spares_others=False,
         attacked=("softmax",),
-        shown_by="its own questions",
+        shown_by="no second try",
         test_seconds=2.0,
     ),
     Case(
