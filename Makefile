@@ -51,7 +51,7 @@ help:
 	@echo 'make lab          set up, then open the course in JupyterLab'
 	@echo 'make test         the whole suite (at most 20 minutes on 2 cores)'
 	@echo 'make test-fast    the quick part of it (less than 3 minutes)'
-	@echo 'make test-full    the deep parts; ONLY=attack, mutation, recomputed, stock, claims, misconception, digit, threads or chapter'
+	@echo 'make test-full    the deep parts; ONLY=attack, mutation, variants, recomputed, stock, claims, misconception, digit, threads or chapter'
 	@echo 'make validate     run every notebook and compare with its stored outputs'
 	@echo 'make notebooks    run the chapters in place and store their outputs'
 	@echo 'make assignments  regenerate assignments/ from solutions/'
