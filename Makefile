@@ -41,7 +41,7 @@ PYTEST := $(PYTHON) -m pytest
 SHOWN := --durations=10 --durations-min=0.5
 # What measures time runs alone; then the grader's tests run beside all others.
 MARKS := not full and not device
-TIMED := bench or browser
+TIMED := bench
 GRADER := tests/attacks tests/grading tests/test_grade.py tests/test_variants.py tests/test_mutation.py tests/test_release.py
 covered = COVERAGE_FILE="$(CURDIR)/build/.coverage.$(1)" $(PYTEST) $(SHOWN) --cov=companion --cov-report=
 

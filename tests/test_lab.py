@@ -122,9 +122,8 @@ def test_the_opening_page_and_the_chapter_are_served(server):
         chapter = json.loads(get(server, f"api/contents/{path}"))
         assert chapter["type"] == "notebook" and chapter["content"]["cells"]
     listed = json.loads(get(server, "api/contents/assignments"))["content"]
-    assert [item["name"] for item in listed] == sorted(
-        p.name for p in (ROOT / "assignments").iterdir()
-    )
+    there = sorted(path.name for path in (ROOT / "assignments").iterdir())
+    assert sorted(item["name"] for item in listed) == there
 
 
 def test_the_first_cell_of_the_chapter_runs(server, clone):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import shutil
@@ -85,7 +86,8 @@ def test_what_is_stored_of_a_task_goes_stale(tiny, runner):
     assert not variants.is_stored(load(tiny.path, variants=tiny.variants), "detrend")
 
 
-def test_only_a_whole_run_that_holds_is_stored(tiny, monkeypatch):
+def test_only_a_whole_run_that_holds_is_stored(tiny, runner, monkeypatch):
+    monkeypatch.setattr(variants, "Runner", lambda **_: contextlib.nullcontext(runner))
     monkeypatch.setattr(variants, "pick", lambda name: [load(tiny.path, variants=tiny.variants)])
     path, table = variants.stored_path(tiny, "detrend"), tiny.variants / "detrend" / "expect.yml"
     table.write_text(f"stored: It takes long.\n{table.read_text()}")

@@ -312,8 +312,8 @@ def store(report: TaskReport, assignment: Assignment) -> None:
     stored_path(assignment, report.task).write_text(text, encoding="utf-8")
 
 
-def a_few(assignment: Assignment, task: str, n_wrong: int = 2) -> list[str]:
-    """A right variant and some wrong ones of a task, drawn anew each time."""
+def a_few(assignment: Assignment, task: str, n_wrong: int = 1) -> list[str]:
+    """A right variant of a task and `n_wrong` wrong ones, drawn anew each time."""
     names = [path.stem for path in assignment.sources(task)]
     right = [name for name in names if name.startswith("right_")]
     wrong = [name for name in names if name.startswith("wrong_")]

@@ -95,4 +95,4 @@ class MutationPath(Entry):
             yield from zip(mutants, pair, strict=True)
 
 
-ENTRIES = [MutationPath(name="mutation_path", chapter="02", unit="s", bar=0.1)]
+ENTRIES = [MutationPath(name="mutation_path", chapter="02", unit="s", bar=0.1, is_long=True)]

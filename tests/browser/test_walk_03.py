@@ -45,6 +45,7 @@ def reader(browser: Any, lab: str, served_folder: Path) -> Any:
     reader.page.close()
 
 
+@pytest.mark.bench
 def test_short_walk(reader: Reader) -> None:
     echo = echo_p95(reader, 1)
     rows = [{"name": "echo", "first_paint": reader.explorable(1).first_paint, "p95": echo, "n": 40}]

@@ -33,7 +33,7 @@ ANSWERS = {
     "stub": "def double(x):\n    raise NotAttempted()",
     "ends": "def double(x):\n    __import__('os')._exit(3)",
     "sleeps": "def double(x):\n    __import__('time').sleep(60)",
-    "giant": "def double(x):\n    return torch.zeros(2**26)",
+    "giant": "def double(x):\n    return torch.zeros(2**25 + 1)",
     "deep": "def double(x):\n    for _ in range(10**4): x = [x]\n    return x",
     "garbage": "import os\ndef double(x):\n    for fd in range(3, 40):\n"
                "        try: os.write(fd, b'x' * 99)\n        except OSError: pass",
@@ -158,7 +158,7 @@ def test_the_order_of_a_class_changes_no_result(worker, tmp_path):
         handed_in["cells"][1]["source"] = answer
         write(tmp_path / name, "small", handed_in)
         jobs.append(
-            Job("small", name, str(source), str(tmp_path / name), test_seconds=1.0,
+            Job("small", name, str(source), str(tmp_path / name), test_seconds=2.0,
                 rebuilt=str(tmp_path / "rebuilt" / f"{name}.ipynb"))
         )  # fmt: skip
 
