@@ -62,7 +62,7 @@ def conv_encoder(
 
 
 class ConvAutoencoder(nn.Module):
-    """`conv_encoder` and its mirror image: (N, in_channels, 28, 28) -> (N, 1, 28, 28).
+    """`conv_encoder` and the way back: (N, in_channels, 28, 28) -> (N, 1, 28, 28).
 
     `encode` gives (N, n_code).  With a mask as second channel `in_channels` is 2.
 
@@ -75,17 +75,14 @@ class ConvAutoencoder(nn.Module):
         self.encoder = conv_encoder(n_code, n_channels, in_channels=in_channels)
         c = n_channels
         self.decoder = nn.Sequential(
-            nn.Linear(n_code, 16 * 2 * c),
-            nn.Unflatten(1, (2 * c, 4, 4)),
+            nn.Linear(n_code, 2 * c * 7 * 7),
+            nn.Unflatten(1, (2 * c, 7, 7)),
             nn.BatchNorm2d(2 * c),
             nn.ReLU(),
-            nn.ConvTranspose2d(2 * c, 2 * c, 3, 2, 1, bias=False),  # (N, 2C, 7, 7)
-            nn.BatchNorm2d(2 * c),
-            nn.ReLU(),
-            nn.ConvTranspose2d(2 * c, c, 3, 2, 1, output_padding=1, bias=False),  # (N, C, 14, 14)
+            nn.ConvTranspose2d(2 * c, c, 4, 2, 1, bias=False),  # (N, C, 14, 14)
             nn.BatchNorm2d(c),
             nn.ReLU(),
-            nn.ConvTranspose2d(c, 1, 3, 2, 1, output_padding=1),  # (N, 1, 28, 28)
+            nn.ConvTranspose2d(c, 1, 4, 2, 1),  # (N, 1, 28, 28)
         )
 
     def encode(self, x: Tensor) -> Tensor:
@@ -96,38 +93,46 @@ class ConvAutoencoder(nn.Module):
 
 
 class SkipAutoencoder(nn.Module):
-    """A small U-Net for filling gaps and removing noise: (N, in_channels, H, W) -> (N, 1, H, W).
+    """A small U-Net to fill gaps and remove noise: (N, in_channels, 28, 28) -> (N, 1, 28, 28).
 
-    H and W are multiples of 4.  Fine detail goes around the narrow middle on skip connections, so
-    there is no code that holds the whole image, and nothing stops it from copying: it learns only
-    where its input is spoiled.
+    Fine detail goes around the narrow middle on a skip connection, so no code holds the whole
+    image and nothing stops the network from copying: it learns where its input is spoiled.  The
+    middle is fully connected, so that each place knows of all others.  With a mask as second
+    channel `in_channels` is 2.
 
     Source: Ronneberger, Fischer & Brox, MICCAI 2015 (from memory, unverified).
 
     Raises:
-        ValueError: a size that is no integer of at least 1, or images that do not fit.
+        ValueError: a size that is no integer of at least 1, or images of another size.
     """
 
     def __init__(self, n_channels: int = 16, in_channels: int = 1) -> None:
         super().__init__()
         _check_sizes(n_channels=n_channels, in_channels=in_channels)
-        c = n_channels
+        c, n_middle = n_channels, 8 * 7 * 7
         self.down1 = nn.Sequential(nn.PixelUnshuffle(2), *_conv(4 * in_channels, c), *_conv(c, c))
         self.down2 = nn.Sequential(*_conv(c, 2 * c, stride=2), *_conv(2 * c, 2 * c))
+        self.middle = nn.Sequential(
+            nn.Conv2d(2 * c, 8, 1),
+            nn.Flatten(),  # (N, 8 * 7 * 7)
+            nn.Linear(n_middle, n_middle),
+            nn.ReLU(),
+            nn.Linear(n_middle, n_middle),
+            nn.Unflatten(1, (8, 7, 7)),
+            nn.Conv2d(8, 2 * c, 1),
+        )
         self.up = nn.ConvTranspose2d(2 * c, c, 2, 2)
         self.out = nn.Sequential(
             *_conv(2 * c, c), nn.Conv2d(c, 4, 3, padding=1), nn.PixelShuffle(2)
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.ndim != 4 or x.shape[2] % 4 or x.shape[3] % 4:
-            raise ValueError(
-                f"x has shape {tuple(x.shape)}, expected (N, C, H, W) with H and W multiples of 4: "
-                "the image is halved twice"
-            )
-        fine = self.down1(x)  # (N, C, H/2, W/2)
-        coarse = self.down2(fine)  # (N, 2C, H/4, W/4)
-        return self.out(torch.cat([fine, self.up(coarse)], dim=1))
+        if x.ndim != 4 or x.shape[2:] != (28, 28):
+            raise ValueError(f"x has shape {tuple(x.shape)}, expected images (N, C, 28, 28)")
+        fine = self.down1(x)  # (N, C, 14, 14)
+        coarse = self.down2(fine)  # (N, 2C, 7, 7)
+        coarse = coarse + self.middle(coarse)
+        return self.out(torch.cat([fine, self.up(coarse)], dim=1))  # (N, 1, 28, 28)
 
 
 def _conv(n_in: int, n_out: int, stride: int = 1) -> list[nn.Module]:
