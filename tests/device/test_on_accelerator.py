@@ -323,6 +323,7 @@ COMPARED = (architecture, models, training, data, codelength, metrics)
 ELSEWHERE = {  # modules whose cases stand in a file of their own
     "foundations": "test_foundations_on_accelerator.py",
     "regularization": "test_regularization_on_accelerator.py",
+    "self_supervision": "test_self_supervision_on_accelerator.py",
 }
 LEFT_OUT = {  # public modules without cases, and why
     "checks": "judges answers on the CPU, where students and graders run them",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 import torchmetrics.classification as tm
@@ -77,6 +78,19 @@ def test_roc_curve_and_its_area_are_scikit_learns(pairs):
     assert area == pytest.approx(
         tm.BinaryAUROC()(ranks / len(pairs), positive.int()).item(), abs=1e-5
     )
+
+
+def test_area_is_scikit_learns_on_a_thousand_cases_with_ties():
+    generator, n_tied = np.random.default_rng(0), 0
+    for _ in range(1000):
+        n, n_levels = generator.integers(2, 80), generator.integers(2, 12)
+        values = generator.integers(0, n_levels, n) / n_levels  # few levels: ties
+        positive = generator.random(n) < generator.uniform(0.1, 0.9)
+        positive[:2] = True, False
+        n_tied += len(np.unique(values)) < n
+        found = metrics.auroc(torch.from_numpy(values), torch.from_numpy(positive))
+        assert found == pytest.approx(sk.roc_auc_score(positive, values), abs=1e-12)
+    assert n_tied > 900
 
 
 @given(pairs=scores)
