@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from numbers import Real
 
@@ -93,9 +92,8 @@ def choose_threshold(normal_scores: Tensor, *, false_alarm_rate: float) -> float
             f"all {len(scores)} normal scores are {ordered[0].item():g}: a constant score orders "
             "nothing (did the model collapse?)"
         )
-    n_allowed = math.floor(false_alarm_rate * len(scores))
-    if (n_allowed + 1) / len(scores) <= false_alarm_rate:  # 0.29 * 100 is 28.999...
-        n_allowed += 1
+    shares = torch.arange(len(scores), dtype=torch.float64) / len(scores)
+    n_allowed = int((shares <= false_alarm_rate).sum()) - 1  # rate * N would round: 0.29 * 100
     return ordered[len(scores) - 1 - n_allowed].item()
 
 

@@ -156,8 +156,14 @@ def test_thresholds_keep_the_rate_on_new_normal_examples():
 
 
 def test_single_precision_scores_are_split_as_asked():
-    values = torch.rand(1000, generator=seeded())
-    assert (values > S.choose_threshold(values, false_alarm_rate=0.29)).sum() == 290
+    values = torch.rand(100, generator=seeded())
+    for n_alarms in range(100):  # 0.29 * 100 is 28.999...
+        rate = n_alarms / 100
+        assert (values > S.choose_threshold(values, false_alarm_rate=rate)).sum() == n_alarms
+        below = math.nextafter(rate, -1)
+        if n_alarms:
+            threshold = S.choose_threshold(values, false_alarm_rate=below)
+            assert (values > threshold).sum() == n_alarms - 1
 
 
 def test_thresholds_refuse():
