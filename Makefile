@@ -51,7 +51,7 @@ help:
 	@echo 'make lab          set up, then open the course in JupyterLab'
 	@echo 'make test         the whole suite (at most 20 minutes on 2 cores)'
 	@echo 'make test-fast    the quick part of it (less than 3 minutes)'
-	@echo 'make test-full    the deep parts; ONLY=attack, mutation, variants, recomputed, stock, claims, misconception, digit, threads or chapter'
+	@echo 'make test-full    the deep parts; ONLY=attack, mutation, variants, recomputed, stock, claims, misconception, digit, planted, walk, threads or chapter'
 	@echo 'make validate     run every notebook and compare with its stored outputs'
 	@echo 'make notebooks    run the chapters in place and store their outputs'
 	@echo 'make assignments  regenerate assignments/ from solutions/'
@@ -68,6 +68,8 @@ lab: $(BASE)
 	$(PYTHON) -m jupyter lab $$([ "$$(id -u)" != 0 ] || echo --allow-root) --ServerApp.root_dir="$(CURDIR)/work" \
 		--LabApp.default_url=/lab/tree/course/00_start_here.ipynb $(LAB_ARGS)
 
+# Where many tests are of one kind, as the faults planted into a chapter, they take turns.
+test: export COMPANION_TURNS := one
 test: $(ALL)
 	@mkdir -p build; rm -f build/.coverage*; status=0; \
 	$(call covered,timed) tests -m '($(TIMED)) and $(MARKS)' || status=1; \
@@ -82,7 +84,7 @@ test-fast: $(ALL)
 	$(PYTEST) tests -m 'not slow and not browser and not bench and not full and not device' $(SHOWN)
 
 test-full: $(ALL)
-	$(PYTEST) tests -m full $(SHOWN) $(if $(ONLY),-k '$(ONLY)')
+	$(PYTEST) tests -m '(full or turns) and not device' $(SHOWN) $(if $(ONLY),-k '$(ONLY)')
 
 validate: export COMPANION_PREDICTIONS := off
 validate: $(ALL)

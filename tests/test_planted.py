@@ -19,7 +19,9 @@ from tools import notebooks
 
 PLANTED = Path(__file__).with_name("planted")
 CASES = [
-    pytest.param(path.stem, name, id=f"{path.stem}-{name}")
+    pytest.param(
+        path.stem, name, id=f"{path.stem}-{name}", marks=pytest.mark.turns(f"planted {path.stem}")
+    )
     for path in sorted(PLANTED.glob("*.yml"))
     for name in yaml.safe_load(path.read_text(encoding="utf-8"))
 ]

@@ -20,7 +20,7 @@ from driver import (
 )
 from driver import write_store as write_made_up_store
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.turns("walk", by="module")]
 
 MOST = 150.0  # ms from a control to its picture, p95, on two quiet cores
 FIRST_PAINT = 1000.0  # ms from running the cell to the first picture

@@ -9,7 +9,7 @@ import pytest
 from driver import Explorable, Reader, echo_p95, p95, write_notebook
 from test_walk import FIRST_PAINT, MOST, brightness, report
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.turns("walk", by="module")]
 
 WINDOW = {"width": 950, "height": 1000}
 TALLEST = 700  # px, so that an explorable is seen whole

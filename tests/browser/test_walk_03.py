@@ -10,7 +10,7 @@ from driver import Reader, echo_p95, p95, write_notebook
 from test_walk import FIRST_PAINT, MOST, brightness, report
 from test_walk_01 import SIZES, SMALLEST_TEXT, TALLEST, WINDOW, press_preset
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.turns("walk", by="module")]
 
 WALK = [
     """from companion.explorables import regularization as explore
