@@ -139,6 +139,76 @@ def test_code_length_of_chapter_03(key: str, most: float) -> None:
     assert len(bits) >= 3 and mean(bits) <= most
 
 
+# ---- chapter 04 --------------------------------------------------------------------------------
+
+
+def by_seed(name: str, value: str, **where: Any) -> list[Any]:
+    """One value for each seed, of the rows that fit."""
+    rows = precomputed("04", name)["rows"]
+    return [r[value] for r in rows if all(r[k] == v for k, v in where.items())]
+
+
+def test_gaps_are_filled_better_than_by_a_plane_in_chapter_04() -> None:
+    network = by_seed("completion", "error", method="network", share=0.5)
+    assert len(network) >= 3
+    assert max(network) < min(by_seed("completion", "error", method="plane", share=0.5))
+
+
+@pytest.mark.parametrize(
+    "noise", ["gaussian 0.3", "gaussian 0.6", "salt_and_pepper 0.2", "salt_and_pepper 0.4"]
+)
+def test_noise_is_removed_2_dB_better_than_by_any_filter_in_chapter_04(noise: str) -> None:
+    network = by_seed("denoise", "psnr", noise=noise, method="network")
+    assert len(network) >= 3
+    for rival in ("nothing", "median", "blur", "plane", "linear map"):
+        psnr = by_seed("denoise", "psnr", noise=noise, method=rival)
+        assert min(n - p for n, p in zip(network, psnr, strict=True)) >= 2, rival
+
+
+LEARNED = ("autoencoder", "denoising autoencoder", "Deep SVDD")
+BASELINES = ("1-NN", "plane", "isolation forest")
+
+
+def mean_auroc(method: str) -> float:
+    return mean(mean(areas) for areas in by_seed("one_class", "auroc", method=method))
+
+
+def test_one_digit_against_nine_in_chapter_04() -> None:
+    best_learned = max(map(mean_auroc, LEARNED))
+    assert best_learned >= 0.945 and best_learned >= max(map(mean_auroc, BASELINES)) - 0.01
+
+
+def test_garments_among_digits_in_chapter_04() -> None:
+    best = max(min(by_seed("one_class", "garments", method=m)) for m in LEARNED)
+    assert best >= 0.99
+
+
+@pytest.mark.parametrize(
+    ("method", "base", "n", "least"),
+    [
+        ("contrastive, probe", "scratch", 10, 4),
+        ("contrastive, probe", "scratch", 100, 2),
+        ("contrastive, tuned, shifts", "scratch, shifts", 3, 3),
+    ],
+)
+def test_what_pretraining_wins_in_chapter_04(method: str, base: str, n: int, least: float) -> None:
+    curves = precomputed("04", "transfer")["curves"]
+    pairs = zip(curves[method][str(n)], curves[base][str(n)], strict=True)
+    won = [100 * (ours - theirs) for ours, theirs in pairs]
+    assert mean(won) >= least and lower_end(won) > 0
+
+
+def test_the_lead_of_pretraining_vanishes_in_chapter_04() -> None:
+    curves = precomputed("04", "transfer")["curves"]
+
+    def lead(method: str, base: str, n: int) -> float:
+        return 100 * (mean(curves[method][str(n)]) - mean(curves[base][str(n)]))
+
+    assert lead("contrastive, probe", "scratch", 100) < lead("contrastive, probe", "scratch", 1) / 3
+    assert abs(lead("reconstruct, tuned", "scratch", 100)) < 1.5
+    assert lead("contrastive, tuned, warps", "scratch, warps", 100) < 2
+
+
 @pytest.mark.slow
 def test_a_random_sample_repeats() -> None:
     """One seed of one cheap network, coded anew up to 500 labels; machines differ in rounding."""

@@ -16,7 +16,6 @@ from companion.metrics import auroc, roc_curve
 from companion.self_supervision import (
     PCA,
     Autoencoder,
-    ConvAutoencoder,
     DeepSVDD,
     SkipAutoencoder,
     add_noise,
@@ -233,9 +232,6 @@ def detectors() -> dict[str, Callable[[Tensor, Tensor, int], Tensor]]:
         "autoencoder": lambda x, normal, seed: restored(
             x, normal, seed, mlp, epochs=epochs(normal), batch_size=64
         ),
-        "convolutional autoencoder": lambda x, normal, seed: restored(
-            x, normal, seed, lambda: ConvAutoencoder(16, 32), epochs=epochs(normal), batch_size=64
-        ),
         "denoising autoencoder": lambda x, normal, seed: restored(
             x, normal, seed, mlp, task="denoise", amount=0.3, epochs=epochs(normal), batch_size=64
         ),
@@ -288,7 +284,7 @@ COVERS = {
     ),
     "one_class": (
         *IMAGES, "fashion_mnist.npz", *TASK, *NOISE, roc_curve, knn_score, pca_score, nearest, PCA,
-        reconstruction_score, DeepSVDD, conv_encoder, Autoencoder, ConvAutoencoder, restored, svdd,
+        reconstruction_score, DeepSVDD, conv_encoder, Autoencoder, restored, svdd,
         isolation, detectors,
     ),
 }  # fmt: skip
