@@ -49,27 +49,41 @@ def _hole(kind: str) -> list[str]:
 
 PRESETS = (
     preset(
-        "half of the tiles", "",
-        picture="digit 5", mask=_hole("tiles"), fill="masked", k=5, n_components=40,
+        "half of the tiles",
+        "The masked autoencoder was trained on holes, is told where they are, and was graded on "
+        "the hidden part alone: over other digits it errs least. The plain autoencoder takes a "
+        "hole for blank paper, and errs more than the mean digit does.",
+        picture="digit 4", mask=_hole("tiles"), fill="masked", k=5, n_components=40,
         shown="filled",
     ),
     preset(
-        "a stripe", "",
-        picture="digit 5", mask=_hole("stripe"), fill="pca", k=5, n_components=40, shown="filled",
+        "a stripe",
+        "Over other digits the masked autoencoder is ahead here too, though by little; for this "
+        "one the neighbours know better. One picture shows luck as much as skill.",
+        picture="digit 2", mask=_hole("stripe"), fill="knn", k=5, n_components=40, shown="filled",
     ),
     preset(
-        "the lower half", "",
-        picture="digit 5", mask=_hole("lower half"), fill="masked", k=5, n_components=40,
+        "the lower half",
+        "Little beside the hole says how the digit goes on. k-NN remembers whole digits and is "
+        "ahead; the masked autoencoder looks close by and leaves what is far from every visible "
+        "pixel pale.",
+        picture="digit 3", mask=_hole("lower half"), fill="masked", k=5, n_components=40,
         shown="filled",
     ),
     preset(
-        "salt", "",
-        picture="digit 5", mask=_hole("salt"), fill="autoencoder", k=5, n_components=40,
+        "salt",
+        "Each hole has visible neighbours, and the plane fills it nearly as well as the "
+        "network. Shown is where the plain autoencoder errs. Blue is ink that it leaves out: to "
+        "it, a pixel that cannot be seen and a blank one are the same.",
+        picture="digit 9", mask=_hole("salt"), fill="autoencoder", k=5, n_components=40,
         shown="error",
     ),
     preset(
-        "a garment", "",
-        picture="coat", mask=_hole("tiles"), fill="masked", k=5, n_components=40, shown="filled",
+        "a garment",
+        "No method has seen a garment. Mean, neighbours and plane can only fill in parts of "
+        "digits; the masked autoencoder has learned how an edge goes on, from what is close by, "
+        "and that carries over.",
+        picture="ankle boot", mask=_hole("tiles"), fill="masked", k=5, n_components=40, shown="filled",
     ),
 )  # fmt: skip
 OPENING: dict[str, Any] = {**PRESETS[0]["state"], "copy": 0, "brush": "rub out", "size": 3}
