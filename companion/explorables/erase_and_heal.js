@@ -23,7 +23,7 @@ function buildEraseAndHeal(page) {
   const shown = page.select("shown", { label: "and see", options: setup.shown });
   const neighbours = page.slider("k", { label: "k of k-NN", min: 1, max: setup.most_neighbours });
   const components = page.slider("n_components", {
-    label: "of PCA", min: 5, max: setup.most_components, step: 5,
+    label: "PCA axes", min: 5, max: setup.most_components, step: 5,
   });
   const clear = h(
     "button",

@@ -50,9 +50,8 @@ def _hole(kind: str) -> list[str]:
 PRESETS = (
     preset(
         "half of the tiles",
-        "The masked autoencoder was trained on holes, is told where they are, and was graded on "
-        "the hidden part alone: over other digits it errs least. The plain autoencoder takes a "
-        "hole for blank paper, and errs more than the mean digit does.",
+        "Trained on holes, told where they are, graded on the hidden part alone: the masked "
+        "autoencoder errs least. The plain one takes a hole for blank paper.",
         picture="digit 4", mask=_hole("tiles"), fill="masked", k=5, n_components=40,
         shown="filled",
     ),
@@ -83,7 +82,8 @@ PRESETS = (
         "No method has seen a garment. Mean, neighbours and plane can only fill in parts of "
         "digits; the masked autoencoder has learned how an edge goes on, from what is close by, "
         "and that carries over.",
-        picture="ankle boot", mask=_hole("tiles"), fill="masked", k=5, n_components=40, shown="filled",
+        picture="ankle boot", mask=_hole("tiles"), fill="masked", k=5, n_components=40,
+        shown="filled",
     ),
 )  # fmt: skip
 OPENING: dict[str, Any] = {**PRESETS[0]["state"], "copy": 0, "brush": "rub out", "size": 3}
@@ -291,16 +291,21 @@ def _account(data: Mapping[str, Any]) -> str:
     if not n:
         return "Nothing is hidden. Rub out a part, or choose one of the holes above."
     what = settings["picture"].replace("digit ", "")
-    best, common = rows[data["best"]], rows[data["best_of_others"]]
-    mean = next(row for row in rows if row["key"] == "mean")
     things = "digits" if settings["kind"] == "digit" else "garments"
     return (
-        f"{n} of 784 pixels are hidden. On them the mean squared error is least with "
-        f"{best['name']} for this {what}: {number(best['error'])}, where the mean digit has "
-        f"{number(mean['error'])}. Over {N_OTHERS} other {things} with the same hole it is least "
-        f"with {common['name']}: {number(common['others'])}, where the mean digit has "
-        f"{number(mean['others'])}."
+        f"{n} of 784 pixels are hidden. The mean squared error on them is least with "
+        f"{_said(rows, data['best'], 'error')} for this {what}, and over {N_OTHERS} other "
+        f"{things} with the same hole with {_said(rows, data['best_of_others'], 'others')}."
     )
+
+
+def _said(rows: Sequence[Mapping[str, Any]], place: int, score: str) -> str:
+    """The row at `place` with its score, and beside it what the mean digit has."""
+    name, mean = rows[place]["name"], next(row for row in rows if row["key"] == "mean")
+    if rows[place] is mean:
+        return f"the mean digit ({number(mean[score])})"
+    name = f"the {name}" if "autoencoder" in name else name
+    return f"{name} ({number(rows[place][score])}; the mean digit has {number(mean[score])})"
 
 
 def _plain(values: Tensor) -> Any:

@@ -178,7 +178,7 @@ def test_what_the_presets_of_the_rubber_say_is_so():
     masked = next(row for row in half["fills"] if row["key"] == "masked")
     ink, true = torch.tensor(masked["pixels"]), torch.tensor(half["image"])
     near, far = slice(14, 18), slice(20, 26)
-    assert ink[near].sum() > 0.7 * true[near].sum() and ink[far].max() < 0.5 < true[far].max()
+    assert ink[near].sum() > 0.7 * true[near].sum() and ink[far].max() < 0.6 < 0.9 < true[far].max()
 
     salt = others("salt")
     assert min(salt, key=salt.__getitem__) == "masked" and salt["pca"] < 1.35 * salt["masked"]
@@ -546,8 +546,9 @@ def test_what_the_presets_of_the_desk_say_is_so():
     garments = ends["garments"]
     digits = desk(**{**DESK_PRESETS["garments"], "anomalies": "digits"})
     assert garments["threshold"] == digits["threshold"]
-    assert garments["fresh"]["miss_rate"] < 0.6 * digits["fresh"]["miss_rate"]
-    assert garments["fresh"]["auroc"] > digits["fresh"]["auroc"]
+    for part in ("test", "fresh"):
+        assert garments[part]["miss_rate"] < 0.05 and digits[part]["miss_rate"] > 0.5
+        assert garments[part]["auroc"] > 0.98
 
     for draw in range(0, 100, 9):
         assert desk(**DESK_PRESETS["peeking"], draw=draw)["mean"] == ends["peeking"]["mean"]
