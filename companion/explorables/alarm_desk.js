@@ -27,7 +27,7 @@ function buildAlarmDesk(page) {
     onchange: () => ({ peek: "no" }), place: (value) => value ?? data?.threshold ?? 0,
   });
   const missed = listed("missed", "a miss costs", setup.prices, format);
-  const falseAlarm = listed("false_alarm", "a false alarm", setup.prices, format);
+  const falseAlarm = listed("false_alarm", "false alarm", setup.prices, format);
   const share = listed("share", "their share", setup.shares, percent);
   const size = page.select("n_test", {
     label: "test set", read: Number, options: setup.sizes.map((n) => [n, `${n} + ${n}`]),
@@ -141,7 +141,7 @@ function buildAlarmDesk(page) {
     });
     parts.push(...scoreAxis(SCORES, x), lineAt(SCORES, x, colours));
     scores.svg.replaceChildren(...parts);
-    scores.title.textContent = `${data.names.method}: scores of a test set (dashed: fresh)`;
+    scores.title.textContent = `${data.names.method} scores (dashed: fresh)`;
     scores.svg.setAttribute("aria-label", data.text);
   }
 
@@ -149,7 +149,9 @@ function buildAlarmDesk(page) {
     const { bottom, top, left, right } = COSTS;
     const { places, test, fresh, without } = data.cost;
     const x = along(COSTS);
-    const highest = Math.max(1e-9, Math.min(1.9 * without, 1.15 * Math.max(...test, ...fresh)));
+    // Costs far above those of not looking are cut off, but not those of the threshold in force.
+    const needed = Math.max(1.9 * without, 1.15 * data.test.cost, 1.15 * data.fresh.cost);
+    const highest = Math.max(1e-9, Math.min(needed, 1.15 * Math.max(...test, ...fresh)));
     const y = (value) => bottom - ((bottom - top) * Math.min(value, highest)) / highest;
     const path = (values) => `M${values.map((v, i) => `${x(places[i]).toFixed(1)} ${y(v).toFixed(1)}`).join("L")}`;
     const [promised, kept] = [data.test.cost, data.fresh.cost];
@@ -166,7 +168,7 @@ function buildAlarmDesk(page) {
       s("text", { x: right - 4, y: y(without) - 5, "text-anchor": "end" }, "without looking"),
     ];
     costs.svg.replaceChildren(...parts);
-    costs.title.textContent = "Cost of 1,000 pictures (dashed: fresh)";
+    costs.title.textContent = "Cost of 1,000 pictures";
     costs.svg.setAttribute("aria-label", `cost at this threshold: ${brief(promised)} by the test set, ${brief(kept)} by fresh pictures, ${brief(without)} without looking`);
   }
 

@@ -18,7 +18,7 @@ from companion.metrics import auroc, roc_curve
 from companion.self_supervision import choose_threshold
 
 ANOMALIES = {"digits": "other digits", "garments": "garments"}
-PEEKS = {"no": "no", "threshold": "at the threshold", "method": "at threshold and method"}
+PEEKS = {"no": "no", "threshold": "the threshold", "method": "score as well"}
 RATES = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5)  # of false alarms, for the rule
 PRICES = (1, 2, 5, 10, 20, 50, 100)
 SHARES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 0.5)
@@ -303,8 +303,8 @@ def _account(data: Mapping[str, Any]) -> str:
         "rule": f"set for {_percent(settings['rate'])} of false alarms among "
         f"{settings['n_validation']} normal validation pictures",
         "hand": "set by hand",
-        "peek": "the cheapest on this test set"
-        + (" of all methods'" if settings["peek"] == "method" else ""),
+        "peek": ("score and threshold" if settings["peek"] == "method" else "threshold")
+        + " the cheapest on this test set",
     }[data["by"]]
     right = "no alarm" if test["precision"] is None else f"{_percent(test['precision'])} right"
     return (
