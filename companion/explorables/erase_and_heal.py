@@ -334,8 +334,8 @@ def _draw_healing(data: dict[str, Any]) -> Figure:
 
     rows, hidden = data["fills"], as_mask(tuple(OPENING["mask"]))[0, 0]
     figure, axes = plotting.panels(
-        1, len(rows) + 1, size=(1.6, 1.9),
-        titles=["hidden: hatched"] + [f"{row['name']}\n{number(row['error'])}" for row in rows],
+        1, len(rows) + 1, size=(1.6, 2.05),
+        titles=["hidden: grey"] + [f"{row['name']}\n{number(row['error'])}" for row in rows],
     )  # fmt: skip
     pictures = [torch.tensor(data["image"]) * ~hidden]
     pictures += [torch.tensor(row["pixels"]) for row in rows]

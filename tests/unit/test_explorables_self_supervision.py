@@ -199,8 +199,9 @@ def test_nothing_hidden_is_no_error_and_all_hidden_is():
         erase(mask=ALL)
 
 
-def test_erasing_is_fast_for_a_new_hole_and_the_same_twice():
+def test_the_same_hole_is_filled_the_same_twice():
     data = erase(mask=CORNER)
+    healing.healed.cache_clear()
     assert erase(mask=CORNER) == data
 
 
@@ -631,6 +632,15 @@ def test_bundle_carries_the_widget_and_a_picture(make, monkeypatch):
     monkeypatch.setenv("COMPANION_PREDICTIONS", "off")
     again, _ = make()._repr_mimebundle_()
     assert again["image/png"] == bundle["image/png"]
+
+
+def test_alt_texts_say_what_the_opening_shows():
+    alt = explore.erase_and_heal()._repr_mimebundle_()[0]["text/plain"]
+    assert alt.startswith("A handwritten 4, of which 384 pixels of 784 are hidden in square tiles")
+    assert alt.endswith("The masked autoencoder errs least on the hidden pixels.")
+    alt = explore.alarm_desk()._repr_mimebundle_()[0]["text/plain"]
+    assert alt.startswith("Histograms of the PCA score of handwritten 3s and of other digits")
+    assert "was set on normal pictures alone; of a test set of 50 and 50 it calls" in alt
 
 
 def test_the_picture_stays_that_of_the_opening_state(make):
