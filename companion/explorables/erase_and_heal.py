@@ -337,7 +337,7 @@ def _draw_healing(data: dict[str, Any]) -> Figure:
         1, len(rows) + 1, size=(1.6, 2.05),
         titles=["hidden: grey"] + [f"{row['name']}\n{number(row['error'])}" for row in rows],
     )  # fmt: skip
-    pictures = [torch.tensor(data["image"]) * ~hidden]
+    pictures = [torch.tensor(data["image"]).masked_fill(hidden, 0.25)]
     pictures += [torch.tensor(row["pixels"]) for row in rows]
     for i, (ax, picture) in enumerate(zip(axes, pictures, strict=True)):
         ax.imshow(picture.numpy(), vmin=0, vmax=1, interpolation="nearest")
@@ -347,7 +347,4 @@ def _draw_healing(data: dict[str, Any]) -> Figure:
             spine.set_visible(True)
             spine.set_color(plotting.COLORS[1] if i == data["best"] + 1 else "0.7")
             spine.set_linewidth(2 if i == data["best"] + 1 else 0.8)
-    for row, column in hidden.nonzero().tolist():
-        axes[0].fill_between([column - 0.5, column + 0.5], row - 0.5, row + 0.5, color="0.75",
-                             linewidth=0)  # fmt: skip
     return figure
