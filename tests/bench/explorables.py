@@ -79,7 +79,12 @@ class ControlToPicture(Entry):
         return self.row(ours, judged=judged, peer=echo, peer_name="an echo", ratio=ours / echo)
 
 
-CHAPTERS = {"01": "foundations", "02": "architecture", "03": "regularization"}
+CHAPTERS = {
+    "01": "foundations",
+    "02": "architecture",
+    "03": "regularization",
+    "04": "self_supervision",
+}
 ENTRIES = [
     entry
     for chapter, module in CHAPTERS.items()
