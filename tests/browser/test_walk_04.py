@@ -11,7 +11,7 @@ from test_walk import FIRST_PAINT, MOST, brightness, report
 from test_walk_01 import SIZES, SMALLEST_TEXT, TALLEST, WINDOW, press_preset
 from test_walk_03 import INSIDE, click_into
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.turns("walk", by="module")]
 
 WALK = [
     """from companion.explorables import self_supervision as explore
