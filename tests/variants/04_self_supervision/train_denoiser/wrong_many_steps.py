@@ -18,8 +18,8 @@ def train_denoiser(batches, n_steps: int, generator: torch.Generator) -> nn.Modu
 
     network = Denoiser()
     optimizer = torch.optim.Adam(network.parameters())
-    repeated = (clean for clean in batches for _ in range(8))
-    n_steps *= 8
+    repeated = (clean for clean in batches for _ in range(4))
+    n_steps *= 4
     for step, clean in enumerate(repeated):
         optimizer.param_groups[0]["lr"] = 0.01 * (1 - step / n_steps)
         shares = 0.5 * torch.rand(len(clean), 1, generator=generator)
