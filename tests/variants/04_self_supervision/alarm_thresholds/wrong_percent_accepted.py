@@ -1,0 +1,17 @@
+# Misconception: a rate above one is a percentage.
+
+
+def alarm_thresholds(scores, sensor, n_sensors, rate):
+    rate = rate / 100 if rate > 1 else rate
+    if not 0 <= rate <= 1 or not scores.isfinite().all() or sensor.shape != scores.shape:
+        raise ValueError("rate, scores or sensor")
+    if ((sensor < 0) | (sensor >= n_sensors)).any():
+        raise ValueError("no such sensor")
+    thresholds = torch.full((n_sensors,), math.inf, dtype=scores.dtype)
+    for k in range(n_sensors):
+        own = scores[sensor == k]
+        n_above = (own > own[:, None]).sum(1)
+        fits = own[1 + n_above <= rate * (len(own) + 1)]
+        if len(fits):
+            thresholds[k] = fits.min()
+    return thresholds

@@ -1,0 +1,15 @@
+# Misconception: two gaps side by side are two gaps.
+
+
+def gap_mask(shape, *, n_gaps, width, generator=None):
+    n_series, length = shape
+    n_visible = length - n_gaps * width
+    if min(n_gaps, width) < 1 or n_visible < max(n_gaps - 1, 1):
+        raise ValueError("the gaps do not fit")
+    n_tokens = n_visible + n_gaps
+    keys = torch.rand(n_series, n_tokens, generator=generator)
+    slots = keys.topk(n_gaps, dim=1).indices.sort(dim=1).values
+    starts = slots + (width - 1) * torch.arange(n_gaps)
+    points = starts[:, :, None] + torch.arange(width)
+    mask = torch.zeros(n_series, length, dtype=torch.bool)
+    return mask.scatter(1, points.flatten(1), True)

@@ -1,0 +1,13 @@
+# Misconception: random numbers come from PyTorch's global generator.
+
+
+def gap_mask(shape, *, n_gaps, width, generator=None):
+    n_series, length = shape
+    n_visible = length - n_gaps * width
+    if min(n_gaps, width) < 1 or n_visible < max(n_gaps - 1, 1):
+        raise ValueError("the gaps do not fit")
+    slots = torch.rand(n_series, n_visible + 1).topk(n_gaps, dim=1).indices
+    starts = slots.sort(dim=1).values + width * torch.arange(n_gaps)
+    points = starts[:, :, None] + torch.arange(width)
+    mask = torch.zeros(n_series, length, dtype=torch.bool)
+    return mask.scatter(1, points.flatten(1), True)

@@ -1,0 +1,14 @@
+# Misconception: where nothing counts the loss is zero.
+
+
+def masked_loss(output, target, *, mask, weights):
+    if mask.dtype != torch.bool or mask.shape != output.shape[:1] + output.shape[2:]:
+        raise ValueError("mask")
+    if weights.shape != output.shape[:1] or not ((weights >= 0) & weights.isfinite()).all():
+        raise ValueError("weights")
+    n = len(output)
+    hidden = mask.unsqueeze(1).expand_as(output).reshape(n, -1)
+    say = weights.to(output.dtype) * hidden.any(1)
+    error = torch.where(hidden, (output - target).reshape(n, -1), 0.0)
+    mean = error.square().sum(1) / hidden.sum(1).clamp(min=1)
+    return (say * mean).sum() / say.sum().clamp(min=1e-12)

@@ -1,0 +1,16 @@
+# Misconception: exactly this share of the pixels of each image is hit.
+
+
+def spoil(x, *, sigma, share, generator=None):
+    if sigma.shape != x.shape[:1] or not ((sigma >= 0) & sigma.isfinite()).all():
+        raise ValueError("sigma")
+    if not 0 <= share <= 1:
+        raise ValueError("share")
+    weak = torch.randn(x.shape, generator=generator, dtype=x.dtype)
+    noisy = x + sigma.to(x.dtype)[:, None, None, None] * weak
+    pixels = x[:, 0].shape
+    rank = torch.rand(pixels, generator=generator).flatten(1).argsort(1).argsort(1)
+    is_hit = (rank < round(share * rank.shape[1])).reshape(pixels)
+    is_white = torch.rand(pixels, generator=generator) < 0.5
+    strong = is_white.to(x.dtype)[:, None]
+    return torch.where(is_hit[:, None], strong, noisy.clamp(0, 1)), is_hit

@@ -1,0 +1,16 @@
+# Misconception: one sigma for all broadcasts, so it is right.
+
+
+def spoil(x, *, sigma, share, generator=None):
+    if not ((sigma >= 0) & sigma.isfinite()).all() or len(sigma.reshape(-1)) > len(x):
+        raise ValueError("sigma")
+    sigma = sigma.reshape(-1).expand(len(x))
+    if not 0 <= share <= 1:
+        raise ValueError("share")
+    weak = torch.randn(x.shape, generator=generator, dtype=x.dtype)
+    noisy = x + sigma.to(x.dtype)[:, None, None, None] * weak
+    pixels = x[:, 0].shape
+    is_hit = torch.rand(pixels, generator=generator) < share
+    is_white = torch.rand(pixels, generator=generator) < 0.5
+    strong = is_white.to(x.dtype)[:, None]
+    return torch.where(is_hit[:, None], strong, noisy.clamp(0, 1)), is_hit

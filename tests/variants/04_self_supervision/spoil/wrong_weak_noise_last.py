@@ -1,0 +1,15 @@
+# Misconception: the order of the two kinds of noise does not matter.
+
+
+def spoil(x, *, sigma, share, generator=None):
+    if sigma.shape != x.shape[:1] or not ((sigma >= 0) & sigma.isfinite()).all():
+        raise ValueError("sigma")
+    if not 0 <= share <= 1:
+        raise ValueError("share")
+    weak = torch.randn(x.shape, generator=generator, dtype=x.dtype)
+    pixels = x[:, 0].shape
+    is_hit = torch.rand(pixels, generator=generator) < share
+    is_white = torch.rand(pixels, generator=generator) < 0.5
+    strong = is_white.to(x.dtype)[:, None]
+    noisy = torch.where(is_hit[:, None], strong, x)
+    return (noisy + sigma.to(x.dtype)[:, None, None, None] * weak).clamp(0, 1), is_hit

@@ -1,0 +1,17 @@
+# Misconception: how far the scores lie apart counts.
+
+
+def weighted_auroc(scores, is_anomaly, weights):
+    if scores.ndim != 1 or not scores.shape == is_anomaly.shape == weights.shape:
+        raise ValueError("shapes")
+    if scores.isnan().any() or not ((weights >= 0) & weights.isfinite()).all():
+        raise ValueError("a score is nan, or a weight is no finite number >= 0")
+    w = weights.double()
+    if not (w * is_anomaly).any() or not (w * ~is_anomaly).any():
+        raise ValueError("both classes are needed")
+    s, t = scores[is_anomaly][:, None], scores[~is_anomaly]
+    pair = w[is_anomaly][:, None] * w[~is_anomaly]
+    s, t = (v.double().nan_to_num(0, 9, -9) for v in (s, t))
+    spread = torch.cat([s[:, 0], t]).std() + 1e-9
+    wins = torch.special.ndtr((s - t) / spread)
+    return ((wins * pair).sum() / pair.sum()).item()
