@@ -17,7 +17,6 @@ from companion.explorables.dropout_committee import split_mnist
 from companion.self_supervision import (
     ConvAutoencoder,
     DeepSVDD,
-    SkipAutoencoder,
     anomaly,
     autoencoders,
     conv_encoder,
@@ -180,8 +179,8 @@ COVERS = {
         healing.plain_autoencoder,
         healing.masked_autoencoder,
         healing.packed,
-        SkipAutoencoder,
-        autoencoders._conv,
+        healing.SmallHealer,
+        healing._conv,
         holes,
         masks.patch_mask,
         masks.random_mask,
