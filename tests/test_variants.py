@@ -310,3 +310,29 @@ def test_bars_of_the_trained_task_leave_a_margin():
             assert highest < bars["half"] - 0.05, name
         elif "hidden_design_network_accuracy" in entry.get("partial", ()):
             assert bars["half"] + 0.01 < lowest and highest < bars["full"] - 0.01, name
+
+
+def test_bars_of_the_denoiser_leave_a_margin():
+    """train_denoiser: three seeds of each network, and the bars that its test cell has."""
+    assignment = ASSIGNMENTS["04_self_supervision"]
+    path = assignment.variants / "train_denoiser" / "margin.json"
+    stored = json.loads(path.read_text())
+    bars, networks = stored["bars"], stored["networks"]
+    (cell,) = (
+        t.source
+        for t in assignment.tasks["train_denoiser"].tests
+        if t.name == "hidden_train_denoiser_gain"
+    )
+    assert f"mean_gain >= {bars['half']}" in cell and f"mean_gain >= {bars['full']}" in cell
+    expected = assignment.expectations("train_denoiser")
+    for name, network in networks.items():
+        assert len(network["gain"]) >= 3
+        if not name.startswith("wrong_"):
+            assert min(network["gain"]) > bars["full"] + 0.2, name
+            assert min(network["clean"]) > 0.5, name
+            assert max(network["share_of_limit"]) < 0.8, name
+        elif "hidden_train_denoiser_gain" in expected[name].get("fails", ()):
+            assert max(network["gain"]) < bars["half"] - 0.5, name
+        elif "hidden_train_denoiser_gain" in expected[name].get("partial", ()):
+            assert bars["half"] + 0.5 < min(network["gain"]), name
+            assert max(network["gain"]) < bars["full"] - 0.15, name

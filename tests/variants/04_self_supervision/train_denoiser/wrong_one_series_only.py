@@ -1,4 +1,4 @@
-# Misconception: one batch is enough; the noise is new each time.
+# Misconception: one series is enough; the noise is new each time.
 
 
 def train_denoiser(batches, n_steps: int, generator: torch.Generator) -> nn.Module:
@@ -21,7 +21,7 @@ def train_denoiser(batches, n_steps: int, generator: torch.Generator) -> nn.Modu
     for step, clean in enumerate(batches):
         optimizer.param_groups[0]["lr"] = 0.01 * (1 - step / n_steps)
         first = clean if step == 0 else first
-        clean = first[:2].repeat(16, 1)
+        clean = first[:1].repeat(32, 1)
         shares = 0.5 * torch.rand(len(clean), 1, generator=generator)
         noisy = with_spikes(clean, shares, generator)
         loss = F.mse_loss(network(noisy), clean)
