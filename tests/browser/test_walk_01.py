@@ -172,10 +172,13 @@ FITS = """root => [...root.querySelectorAll('svg g')].flatMap(group => {
             || box.bottom > frame.bottom + 1;
     }).map(text => text.textContent);
 })"""
+# The scale of a matrix is the length of its first column; of a turned text `a` alone is 0.
 SIZES = """root => [...root.querySelectorAll('text, p, label, output, li, button, select')]
     .filter(node => node.getClientRects().length > 0)
-    .map(node => [parseFloat(getComputedStyle(node).fontSize)
-        * (node.getScreenCTM ? node.getScreenCTM().a : 1), node.textContent])"""
+    .map(node => {
+        const { a, b } = node.getScreenCTM ? node.getScreenCTM() : { a: 1, b: 0 };
+        return [parseFloat(getComputedStyle(node).fontSize) * Math.hypot(a, b), node.textContent];
+    })"""
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
