@@ -20,6 +20,7 @@ from companion.self_supervision import (
     hide,
     with_mask_channel,
 )
+from companion.self_supervision.autoencoders import _conv
 from companion.storage import precomputed
 
 FILLS = {
@@ -56,11 +57,6 @@ class SmallHealer(nn.Module):
         fine = self.down1(x)  # (N, C, 14, 14)
         coarse = self.up(self.down2(fine))  # (N, C, 14, 14), by way of (N, 2C, 7, 7)
         return self.out(torch.cat([fine, coarse], dim=1))
-
-
-def _conv(n_in: int, n_out: int, stride: int = 1) -> list[nn.Module]:
-    conv = nn.Conv2d(n_in, n_out, 3, stride, 1, bias=False)
-    return [conv, nn.BatchNorm2d(n_out), nn.ReLU()]
 
 
 def plain_autoencoder() -> nn.Module:
