@@ -89,6 +89,42 @@ def lenet5(n_classes: int = 10) -> nn.Sequential:
     )
 
 
+def lenet_300_100(n_classes: int = 10) -> nn.Sequential:
+    """Two hidden layers of 300 and 100 units on 28 x 28 pixels: 266,610 values for 10 classes.
+
+    Source: LeCun, Bottou, Bengio & Haffner, Proc. IEEE 86(11), 1998; with ReLU as in Han, Mao &
+    Dally, ICLR 2016, who compress it.
+    """
+    _check_sizes(n_classes=n_classes)
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(784, 300),
+        nn.ReLU(),
+        nn.Linear(300, 100),
+        nn.ReLU(),
+        nn.Linear(100, n_classes),
+    )
+
+
+def lenet5_caffe(n_classes: int = 10) -> nn.Sequential:
+    """The LeNet-5 of the Caffe library, which papers on compression use: 431,080 values.
+
+    Two convolutions of 20 and 50 channels without padding, each halved by pooling and without a
+    non-linearity of its own, then 500 hidden units.
+    """
+    _check_sizes(n_classes=n_classes)
+    return nn.Sequential(
+        nn.Conv2d(1, 20, 5),  # (N, 1, 28, 28) -> (N, 20, 24, 24)
+        nn.MaxPool2d(2),
+        nn.Conv2d(20, 50, 5),  # (N, 20, 12, 12) -> (N, 50, 8, 8)
+        nn.MaxPool2d(2),
+        nn.Flatten(),  # (N, 50 * 4 * 4)
+        nn.Linear(800, 500),
+        nn.ReLU(),
+        nn.Linear(500, n_classes),
+    )
+
+
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions with batch norm, and a shortcut around them (He et al., 2016)."""
 

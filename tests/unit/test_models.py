@@ -20,6 +20,8 @@ NETWORKS = [  # maker, inputs, trainable values, counted by hand
     ),
     (models.gru1d, SERIES, 2 * (3 * 32 * 1 + 3 * 32 * 32 + 2 * 3 * 32) + (64 + 1) * 10),
     (models.lenet5, IMAGES, 156 + 2416 + 401 * 120 + 121 * 84 + 85 * 10),
+    (models.lenet_300_100, IMAGES, 785 * 300 + 301 * 100 + 101 * 10),
+    (models.lenet5_caffe, IMAGES, 26 * 20 + (500 + 1) * 50 + 801 * 500 + 501 * 10),
     (
         models.small_resnet,
         IMAGES,
