@@ -24,13 +24,13 @@ def weighted_layers(model: nn.Module) -> dict[str, nn.Module]:
 
 
 def check_floats(x: Tensor, name: str) -> Tensor:
-    """Returns `x` when it is a floating-point tensor with values that are all finite."""
+    """Returns `x` when it holds floating-point values that are all finite, in float32 as well."""
     if not isinstance(x, Tensor) or not x.is_floating_point():
         kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
         raise ValueError(f"{name} is {kind}, expected a floating-point tensor: use x.float()")
     if x.numel() == 0:
         raise ValueError(f"{name} has shape {tuple(x.shape)}: it is empty")
-    n_bad = int((~torch.isfinite(x)).sum())
+    n_bad = int((~torch.isfinite(x.detach().float())).sum())
     if n_bad:
         raise ValueError(
             f"{n_bad} of {x.numel()} values of {name} are nan or inf: did the training diverge?"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -15,6 +13,7 @@ from companion.compression.layers import check_floats, weighted_layers
 from companion.training import predict
 
 SCHEMES = ("affine", "symmetric")
+Limits = tuple[float | Tensor, float | Tensor] | None
 
 
 @dataclass(frozen=True)
@@ -43,12 +42,7 @@ class QuantizedTensor:
 
 
 def quantize(
-    x: Tensor,
-    *,
-    bits: int,
-    scheme: str = "affine",
-    axis: int | None = None,
-    limits: tuple[float | Tensor, float | Tensor] | None = None,
+    x: Tensor, *, bits: int, scheme: str = "affine", axis: int | None = None, limits: Limits = None
 ) -> QuantizedTensor:
     """Rounds x to `round(x / scale) + zero_point`, half to even, clipped to codes of `bits` bits.
 
@@ -66,7 +60,7 @@ def quantize(
             above high, or x that is empty, no float, or holds nan or inf.
     """
     lowest, highest = _code_range(bits, scheme)
-    x = check_floats(x.detach().float() if _is_float(x) else x, "x")
+    x = check_floats(x, "x").detach().float()
     low, high = _range(x, axis) if limits is None else _given_range(x, limits)
     if scheme == "affine":
         low, high = low.clamp(max=0), high.clamp(min=0)
@@ -83,12 +77,7 @@ def quantize(
 
 
 def fake_quantize(
-    x: Tensor,
-    *,
-    bits: int,
-    scheme: str = "affine",
-    axis: int | None = None,
-    limits: tuple[float | Tensor, float | Tensor] | None = None,
+    x: Tensor, *, bits: int, scheme: str = "affine", axis: int | None = None, limits: Limits = None
 ) -> Tensor:
     """x on the grid of `quantize`, with the gradient of the identity: straight through.
 
@@ -110,7 +99,7 @@ def fake_quantize(
 class QuantizedLayer(nn.Module):
     """A Linear or Conv layer that rounds its weight, its inputs, or both, each time it is used.
 
-    `input_limits` (2,) is the range of the inputs' affine grid.
+    `input_limits` (2,) is the range of the inputs' affine grid, None where they are not rounded.
     """
 
     def __init__(
@@ -118,7 +107,7 @@ class QuantizedLayer(nn.Module):
         layer: nn.Module,
         weight_grid: dict | None,
         activation_bits: int | None,
-        input_limits: Tensor,
+        input_limits: Tensor | None,
     ) -> None:
         super().__init__()
         self.layer, self.weight_grid, self.activation_bits = layer, weight_grid, activation_bits
@@ -126,8 +115,7 @@ class QuantizedLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.activation_bits is not None:
-            low, high = self.input_limits
-            x = fake_quantize(x, bits=self.activation_bits, limits=(low, high))
+            x = fake_quantize(x, bits=self.activation_bits, limits=self.input_limits.unbind())
         weight = self.layer.weight
         if self.weight_grid is not None:
             weight = fake_quantize(weight, **self.weight_grid)
@@ -163,22 +151,22 @@ def quantize_model(
     axis = 0 if per_channel else None
     weight_grid = {"bits": weight_bits, "scheme": scheme, "axis": axis}
     rounded = {name: quantize(m.weight, **weight_grid).dequantize() for name, m in layers.items()}
-    limits = {name: torch.zeros(2) for name in layers}
+    limits: dict[str, Tensor] = {}
     if activation_bits is not None:
         _code_range(activation_bits, "affine")
-        if not isinstance(calibration, Tensor) or len(calibration) == 0:
+        if calibration is None:
             raise ValueError(
                 "activation_bits needs calibration, a tensor of training inputs (N, ...): the "
                 "range of each layer's inputs is not known without data"
             )
-        limits = _input_limits(model, layers, calibration)
+        limits = _input_limits(model, layers, check_floats(calibration, "calibration"))
     for name, layer in layers.items():
         if not trainable:
             with torch.no_grad():
                 layer.weight.copy_(rounded[name])
         if trainable or activation_bits is not None:
             grid = weight_grid if trainable else None
-            new = QuantizedLayer(layer, grid, activation_bits, limits[name].to(layer.weight.device))
+            new = QuantizedLayer(layer, grid, activation_bits, limits.get(name))
             model = _replaced(model, name, new)
     return model
 
@@ -200,31 +188,20 @@ def _replaced(model: nn.Module, name: str, new: nn.Module) -> nn.Module:
 def _input_limits(
     model: nn.Module, layers: dict[str, nn.Module], inputs: Tensor
 ) -> dict[str, Tensor]:
-    limits: dict[str, Tensor] = {}
-    with _watch(layers, limits):
-        predict(model, inputs)
-    if missing := set(layers) - set(limits):
-        raise ValueError(f"the calibration inputs never reach {', '.join(sorted(missing))}")
-    return limits
-
-
-@contextmanager
-def _watch(layers: dict[str, nn.Module], limits: dict[str, Tensor]) -> Iterator[None]:
-    def watch(name: str, x: Tensor) -> None:
-        low, high = x.aminmax()
-        if name in limits:
-            low, high = torch.minimum(low, limits[name][0]), torch.maximum(high, limits[name][1])
-        limits[name] = torch.stack([low, high])
-
+    """(2,) for each layer: the smallest and the largest of its inputs."""
+    seen: dict[str, list[Tensor]] = {name: [] for name in layers}
     handles = [
-        layer.register_forward_pre_hook(lambda _, args, name=name: watch(name, args[0]))
+        layer.register_forward_pre_hook(lambda _, args, s=seen[name]: s.extend(args[0].aminmax()))
         for name, layer in layers.items()
     ]
     try:
-        yield
+        predict(model, inputs)
     finally:
         for handle in handles:
             handle.remove()
+    if unused := [name for name, values in seen.items() if not values]:
+        raise ValueError(f"the calibration inputs never reach {', '.join(unused)}")
+    return {name: torch.stack(torch.stack(values).aminmax()) for name, values in seen.items()}
 
 
 def _code_range(bits: int, scheme: str) -> tuple[int, int]:
@@ -244,21 +221,17 @@ def _code_range(bits: int, scheme: str) -> tuple[int, int]:
 
 def _range(x: Tensor, axis: int | None) -> tuple[Tensor, Tensor]:
     if axis is None:
-        return x.amin(), x.amax()
+        return x.aminmax()
     if not isinstance(axis, Integral) or not -x.ndim <= axis < x.ndim:
         raise ValueError(f"axis is {axis!r}, expected None or an axis of x, {tuple(x.shape)}")
-    others = [d for d in range(x.ndim) if d != axis % x.ndim]
-    if not others:
-        return x, x
-    return x.amin(others, keepdim=True), x.amax(others, keepdim=True)
+    rows = x.movedim(axis, 0).reshape(x.shape[axis], -1)  # (C, n)
+    shape = [1] * x.ndim
+    shape[axis] = -1
+    return rows.amin(1).view(shape), rows.amax(1).view(shape)
 
 
-def _given_range(x: Tensor, limits: tuple[float | Tensor, float | Tensor]) -> tuple[Tensor, Tensor]:
+def _given_range(x: Tensor, limits: Limits) -> tuple[Tensor, Tensor]:
     low, high = (torch.as_tensor(v, dtype=torch.float32, device=x.device) for v in limits)
     if not bool((low <= high).all() and torch.isfinite(low).all() and torch.isfinite(high).all()):
         raise ValueError(f"limits are {limits}, expected finite ones with low <= high")
     return low, high
-
-
-def _is_float(x: object) -> bool:
-    return isinstance(x, Tensor) and x.is_floating_point()

@@ -321,6 +321,7 @@ WITHOUT_TENSORS = {  # records, bases and files: nothing of theirs depends on a 
 
 COMPARED = (architecture, models, training, data, codelength, metrics)
 ELSEWHERE = {  # modules whose cases stand in a file of their own
+    "compression": "test_compression_on_accelerator.py",
     "foundations": "test_foundations_on_accelerator.py",
     "regularization": "test_regularization_on_accelerator.py",
     "self_supervision": "test_self_supervision_on_accelerator.py",

@@ -19,7 +19,7 @@ def test_modules_come_when_they_are_used():
 
 
 def test_the_modules_are_listed():
-    assert {"architecture", "checks", "data", "training"} <= set(dir(companion))
+    assert {"architecture", "checks", "compression", "data", "training"} <= set(dir(companion))
     assert "__main__" not in dir(companion)
 
 
