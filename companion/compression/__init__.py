@@ -1,0 +1,18 @@
+"""Fewer bits: sharing, coding and the file."""
+
+from companion.compression.arithmetic import ArithmeticCoder, Decoder, Encoder
+from companion.compression.fileformat import compress, decompress
+from companion.compression.huffman import (
+    canonical,
+    entropy_bits,
+    huffman_code,
+    huffman_decode,
+    huffman_encode,
+    kraft_sum,
+)
+from companion.compression.sharing import SharedWeights, share_weights
+
+__all__ = [
+    "ArithmeticCoder", "Decoder", "Encoder", "SharedWeights", "canonical", "compress", "decompress",
+    "entropy_bits", "huffman_code", "huffman_decode", "huffman_encode", "kraft_sum", "share_weights",
+]  # fmt: skip
