@@ -1,7 +1,7 @@
 """Fewer bits: sharing, coding and the file."""
 
 from companion.compression.arithmetic import ArithmeticCoder, Decoder, Encoder
-from companion.compression.fileformat import compress, decompress
+from companion.compression.fileformat import SizeRow, compress, decompress, size_report
 from companion.compression.huffman import (
     canonical,
     entropy_bits,
@@ -13,6 +13,7 @@ from companion.compression.huffman import (
 from companion.compression.sharing import SharedWeights, share_weights
 
 __all__ = [
-    "ArithmeticCoder", "Decoder", "Encoder", "SharedWeights", "canonical", "compress", "decompress",
-    "entropy_bits", "huffman_code", "huffman_decode", "huffman_encode", "kraft_sum", "share_weights",
+    "ArithmeticCoder", "Decoder", "Encoder", "SharedWeights", "SizeRow", "canonical", "compress",
+    "decompress", "entropy_bits", "huffman_code", "huffman_decode", "huffman_encode", "kraft_sum",
+    "share_weights", "size_report",
 ]  # fmt: skip

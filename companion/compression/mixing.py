@@ -12,6 +12,7 @@ memory, unverified).
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from operator import mul
 
 from companion.compression.arithmetic import Decoder, Encoder
 
@@ -35,42 +36,58 @@ def _tables() -> tuple[list[int], list[int]]:
 
 
 SQUASH, STRETCH = _tables()
-RATES = [ONE * 2 // (2 * n + 3) for n in range(1024)]  # 1 / (n + 1.5): the mean of all bits so far
+LONGEST = 1023
+RATES = [
+    ONE * 2 // (2 * n + 3) for n in range(LONGEST + 1)
+]  # 1 / (n + 1.5): the mean of all bits so far
 
 
 class Mixer:
     """Codes bits under `n_inputs` contexts at once.
 
-    A context that was never seen starts with the probability of the first one.
+    A context seen for the first time starts with the probability of the first input's context,
+    which counts as much as `trust` bits.  Weights are kept in `n_sets` sets, of which the caller
+    names one for each bit.
     """
 
-    def __init__(self, n_inputs: int, probability: int = ONE // 2) -> None:
-        self._weights = [ONE * 2 // (n_inputs + 1)] * n_inputs
+    def __init__(self, n_inputs: int, *, trust: int, n_sets: int = 1) -> None:
+        self._weights = [[ONE * 3 // 10] * n_inputs for _ in range(n_sets)]
         self._cells: list[dict[Hashable, list[int]]] = [{} for _ in range(n_inputs)]
-        self._probability = probability
+        self._trust = trust
 
-    def bit(self, coder: Encoder | Decoder, contexts: Sequence[Hashable], bit: int | None) -> int:
+    def bit(
+        self,
+        coder: Encoder | Decoder,
+        contexts: Sequence[Hashable],
+        bit: int | None,
+        weight_set: int = 0,
+    ) -> int:
         """Writes or reads one bit, given a context for each input, and learns it."""
-        cells, start = [], self._probability
+        cells = []
         for known, context in zip(self._cells, contexts, strict=True):
             cell = known.get(context)
-            if cell is None:
-                cell = known[context] = [start, 0]  # probability, bits seen
-            if not cells:
-                start = cell[0]
+            if cell is None:  # probability of a one, bits seen
+                cell = [cells[0][0], self._trust] if cells else [ONE // 2, 0]
+                known[context] = cell
             cells.append(cell)
-        weights = self._weights
+        weights = self._weights[weight_set]
         logits = [STRETCH[cell[0]] for cell in cells]
-        logit = sum([w * x for w, x in zip(weights, logits, strict=True)]) >> 16
+        logit = sum(map(mul, weights, logits)) >> 16
         probability = SQUASH[max(-LIMIT, min(LIMIT, logit)) + LIMIT]
         bit = coder.bit(probability, bit)
-        target = ONE if bit else 0
+        target = ONE - 1 if bit else 1
         error = target - probability
         for i, x in enumerate(logits):
-            weights[i] += x * error >> 12
+            weights[i] += x * error >> 16
         for cell in cells:
-            probability, n = cell
-            cell[0] = max(1, min(ONE - 1, probability + ((target - probability) * RATES[n] >> 16)))
-            if n < 1023:
+            n = cell[1]
+            cell[0] += (target - cell[0]) * RATES[n] >> 16
+            if n < LONGEST:
                 cell[1] = n + 1
         return bit
+
+    def loosen(self) -> None:
+        """Before another tensor: what was learned is a start that new bits soon outweigh."""
+        for known in self._cells:
+            for cell in known.values():
+                cell[1] = min(cell[1], 20)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class SharedWeights:
-    """`codes` (int64, the shape of the weights) into `codebook` (K,), sorted and without repeats."""
+    """`codes` (int64, the shape of the weights) into `codebook` (K,), sorted, no repeats."""
 
     codes: Tensor
     codebook: Tensor
@@ -57,11 +57,11 @@ def share_weights(
             "are not zero: expected at least 2"
         )
     codebook = _levels(kept, n_wanted, init, generator, max_iter) if len(kept) else kept
-    if len(kept) < len(flat):
-        codebook = torch.cat([codebook[codebook != 0], codebook.new_zeros(1)]).sort().values
     codes = _nearest(flat, codebook)
-    if keep_zero and len(kept) < len(flat):  # a small weight may be nearest to zero
-        codes = _away_from_zero(flat, codes, codebook)
+    if len(kept) < len(flat) and not (codebook == 0).any():
+        below = int((codebook < 0).sum())  # zero goes between, and is nobody else's level
+        codebook = torch.cat([codebook[:below], codebook.new_zeros(1), codebook[below:]])
+        codes = torch.where(flat == 0, below, codes + (codes >= below))
     return SharedWeights(codes.view(weight.shape), codebook)
 
 
@@ -98,15 +98,7 @@ def _levels(
 
 def _nearest(x: Tensor, codebook: Tensor) -> Tensor:
     middles = (codebook[1:].double() + codebook[:-1].double()) / 2
-    return torch.searchsorted(middles, x.double())
-
-
-def _away_from_zero(x: Tensor, codes: Tensor, codebook: Tensor) -> Tensor:
-    """Weights that are not zero never take the level zero, but the nearer of its neighbours."""
-    zero = int((codebook == 0).nonzero())
-    others = torch.cat([codebook[:zero], codebook[zero + 1 :]])
-    among = _nearest(x, others)
-    return torch.where(x == 0, zero, among + (among >= zero))
+    return torch.searchsorted(middles, x.double(), right=True)
 
 
 def _check(

@@ -1,187 +1,138 @@
-"""How a tensor is written: as integers and what they stand for, or as its bytes.
+"""How a tensor is written: as integers with a codebook, or as its bytes where that is shorter.
 
-A tensor with few distinct values is a matrix of integers and a codebook: the levels themselves, or
-one step where all values are multiples of it (a quantized tensor), or the codebook of the tensor
-before.  Others are written as they are, in half precision where that loses nothing.
+The codebook of one tensor may serve the next, so tensors that share their levels pay them once.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from companion.compression.arithmetic import Decoder, Encoder
+from companion.compression.codebook import MAX_LEVELS, MAX_MULTIPLE, Codebook, common_step
 from companion.compression.huffman import entropy_bits
-from companion.compression.matrixcode import Coder, IntegerCode, code_positions
+from companion.compression.matrixcode import Coder, IntegerCode, MatrixCode
+from companion.compression.plaincode import (
+    code_equal,
+    code_positions_by_gaps,
+    code_values_by_words,
+)
 
-RAW, HALF, LEVELS, HALF_LEVELS, STEP, SAME, INTEGERS = range(7)
-MAX_LEVELS, MAX_MULTIPLE = 4096, 1 << 15
-
-
-@dataclass(frozen=True)
-class Codebook:
-    """What integers stand for: the levels below and above zero in order of size, or a step."""
-
-    below: np.ndarray
-    above: np.ndarray
-    step: np.float32 | None = None
-
-    def values(self, ranks: np.ndarray) -> np.ndarray:
-        if self.step is not None:
-            return ranks.astype(np.float32) * self.step
-        levels = np.concatenate([self.below[::-1], np.zeros(1, np.float32), self.above])
-        places = ranks + len(self.below)
-        if places.min(initial=0) < 0 or places.max(initial=0) >= len(levels):
-            raise ValueError("changed: an integer that is not in the codebook")
-        return levels[places]
-
-    def ranks(self, values: np.ndarray) -> np.ndarray | None:
-        """The integers that stand for `values`, None where there are none."""
-        if self.step is not None:
-            with np.errstate(all="ignore"):
-                found = np.rint(values.astype(np.float64) / self.step)
-            if not np.all(np.abs(found) < MAX_MULTIPLE):
-                return None
-            found = found.astype(np.int64)
-        else:
-            levels = np.concatenate([self.below[::-1], np.zeros(1, np.float32), self.above])
-            found = np.searchsorted(levels, values).clip(0, len(levels) - 1) - len(self.below)
-        return found if np.array_equal(self.values(found), values) else None
-
-
-def common_step(distinct: np.ndarray) -> np.float32 | None:
-    """The float32 of which all `distinct` values are exact integer multiples, if there is one."""
-    sizes = np.unique(np.abs(distinct[distinct != 0])).astype(np.float64)
-    if len(sizes) == 0:
-        return None
-    gap = np.diff(sizes, prepend=0).min()
-    for divisor in range(1, 9):
-        step = gap / divisor
-        multiples = np.rint(sizes / step)
-        if multiples[-1] >= MAX_MULTIPLE:
-            return None
-        if np.abs(sizes / step - multiples).max() > 0.01:
-            continue
-        fitted = np.float32((sizes @ multiples) / (multiples @ multiples))
-        for candidate in (
-            fitted,
-            np.nextafter(fitted, np.float32(0)),
-            np.nextafter(fitted, np.float32(np.inf)),
-        ):
-            if np.array_equal(multiples.astype(np.float32) * candidate, sizes.astype(np.float32)):
-                return candidate
-    return None
+RAW, HALF, LEVELS, HALF_LEVELS, STEP, SAME_BOOK, INTEGERS = range(7)
+N_KINDS = 7
+SINGLE, DOUBLE_BYTES = np.dtype("<f4"), np.dtype("<f2")  # little-endian on every machine
 
 
 class TensorCode:
-    """Writes and reads tensors one after the other; what a tensor has taught stays."""
+    """Writes and reads tensors one after the other with one of the three coders.
 
-    def __init__(self, coder: str) -> None:
-        self._coder = coder
-        self._integers = IntegerCode()
-        self._book = Codebook(np.zeros(0, np.float32), np.zeros(0, np.float32))
+    `mark(part)` is called after each part of a tensor: "codebooks", "positions", "values" or "raw".
+    """
+
+    def __init__(self, coder: str, mark: Callable[[str], None] = lambda part: None) -> None:
+        self._coder, self._mark = coder, mark
+        self._sizes, self._matrices, self._book = IntegerCode(), MatrixCode(), Codebook()
 
     def write(self, encoder: Encoder, tensor: Tensor) -> None:
-        kind, content = self._plan(tensor)
-        encoder.number(7, kind)
+        tensor = tensor.detach().cpu().contiguous()
+        kind, book, integers = self._plan(tensor)
+        encoder.number(N_KINDS, kind)
         if kind in (RAW, HALF):
-            for byte in content:
-                encoder.number(256, byte)
+            _code_bytes(encoder, _bytes(tensor.half() if kind == HALF else tensor))
             return
-        book, ranks = content
-        if kind in (LEVELS, HALF_LEVELS):
-            for side in (book.below, book.above):
-                self._integers.code(encoder, len(side), -1)
-                data = side.astype("<f2" if kind == HALF_LEVELS else "<f4").tobytes()
-                for byte in data:
-                    encoder.number(256, byte)
-        if kind == STEP:
-            for byte in np.array([book.step], "<f4").tobytes():
-                encoder.number(256, byte)
-        self._book = book
-        self._matrix(encoder, ranks, tensor.shape)
+        self._code_book(encoder, kind, book)
+        self._code_matrix(encoder, integers.tolist(), tensor.shape)
 
     def read(self, decoder: Decoder, like: Tensor) -> Tensor:
-        kind = decoder.number(7)
+        """A tensor of the shape and dtype of `like`."""
+        kind = decoder.number(N_KINDS, 0)
         if kind in (RAW, HALF):
-            width = 2 if kind == HALF else like.element_size()
-            data = bytearray(decoder.number(256) for _ in range(like.numel() * width))
+            dtype = torch.float16 if kind == HALF else like.dtype
+            data = _code_bytes(decoder, bytes(like.numel() * dtype.itemsize))
+            self._mark("raw")
             if not data:
-                return torch.empty_like(like, device="cpu")
-            found = torch.frombuffer(data, dtype=torch.float16 if kind == HALF else like.dtype)
-            return found.to(like.dtype).view(like.shape)
-        if kind in (LEVELS, HALF_LEVELS):
-            sides = []
-            width, dtype = (2, "<f2") if kind == HALF_LEVELS else (4, "<f4")
-            for _ in range(2):
-                n = self._integers.code(decoder, 0, -1)
-                if not 0 <= n <= MAX_LEVELS:
-                    raise ValueError("changed: an impossible codebook")
-                data = bytes(decoder.number(256) for _ in range(n * width))
-                sides.append(np.frombuffer(data, dtype).astype(np.float32))
-            self._book = Codebook(*sides)
-        if kind == STEP:
-            data = bytes(decoder.number(256) for _ in range(4))
-            self._book = Codebook(np.zeros(0), np.zeros(0), np.frombuffer(data, "<f4")[0])
-        ranks = self._matrix(decoder, None, like.shape)
-        if kind == INTEGERS:
-            return torch.from_numpy(ranks).to(like.dtype).view(like.shape)
-        return torch.from_numpy(self._book.values(ranks)).view(like.shape)
+                return torch.empty(like.shape, dtype=like.dtype)
+            return torch.frombuffer(data, dtype=dtype).to(like.dtype).view(like.shape)
+        book = self._code_book(decoder, kind, self._book)
+        integers = np.array(self._code_matrix(decoder, [0] * like.numel(), like.shape))
+        values = integers if kind == INTEGERS else book.values(integers)
+        return torch.from_numpy(values).to(like.dtype).view(like.shape)
 
-    def _plan(self, tensor: Tensor):
-        raw = (
-            tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes()
-            if tensor.numel()
-            else b""
-        )
-        if not tensor.is_floating_point() and tensor.dtype != torch.bool and tensor.numel():
-            ranks = tensor.flatten().to(torch.int64).numpy()
-            if np.abs(ranks).max() < MAX_MULTIPLE:
-                return INTEGERS, (self._book, ranks)
-        if tensor.dtype != torch.float32 or not tensor.isfinite().all() or not tensor.numel():
-            return RAW, raw
-        values = tensor.flatten().numpy() + 0.0  # no -0.0
-        ranks = self._book.ranks(values)
-        if ranks is not None:
-            return SAME, (self._book, ranks)
-        distinct, counts = np.unique(values, return_counts=True)
-        is_half = bool((tensor.half().float() == tensor).all())
-        content = entropy_bits(counts.tolist()) + 8 * len(distinct)
-        options = [((16 if is_half else 32) * len(values), HALF if is_half else RAW)]
-        if len(distinct) <= MAX_LEVELS:
-            options.append(
-                (
-                    content + (16 if is_half else 32) * len(distinct),
-                    HALF_LEVELS if is_half else LEVELS,
-                )
-            )
-            step = common_step(distinct)
+    def _plan(self, tensor: Tensor) -> tuple[int, Codebook, np.ndarray]:
+        """The shortest way to write a tensor by an estimate: kind, codebook and integers."""
+        raw = RAW, self._book, np.zeros(0)
+        if tensor.numel() == 0 or tensor.dtype == torch.bool or tensor.is_complex():
+            return raw
+        if not tensor.is_floating_point():
+            fits = bool((tensor.abs() < MAX_MULTIPLE).all())
+            return (INTEGERS, self._book, tensor.long().flatten().numpy()) if fits else raw
+        values = tensor.float().flatten().numpy() + 0.0  # a zero has no sign
+        if not tensor.isfinite().all() or not torch.equal(tensor.float().to(tensor.dtype), tensor):
+            return raw
+        known = self._book.integers(values)
+        if known is not None:
+            return SAME_BOOK, self._book, known
+        with np.errstate(over="ignore"):
+            is_half = np.array_equal(values.astype(np.float16).astype(np.float32), values)
+        width, shift = (16, 1) if is_half else (8 * tensor.element_size(), 0)
+        levels, counts = np.unique(values, return_counts=True)
+        options = [(width * len(values), RAW + shift, self._book)]
+        if len(levels) <= MAX_LEVELS:
+            bits = entropy_bits(counts.tolist()) + 8 * len(levels)  # about what the coder learns
+            book = Codebook(levels[levels < 0][::-1], levels[levels > 0])
+            options.append((bits + min(width, 32) * len(levels), LEVELS + shift, book))
+            step = common_step(levels)
             if step is not None:
-                options.append((content + 32, STEP))
-        kind = min(options)[1]
-        if kind == HALF:
-            return HALF, tensor.half().flatten().view(torch.uint8).numpy().tobytes()
-        if kind == RAW:
-            return RAW, raw
-        if kind == STEP:
-            book = Codebook(np.zeros(0), np.zeros(0), step)
-        else:
-            book = Codebook(distinct[distinct < 0][::-1], distinct[distinct > 0])
-        return kind, (book, book.ranks(values))
+                options.append((bits + 32, STEP, Codebook(step=step)))
+        _, kind, book = min(options, key=lambda option: option[0])
+        return (HALF if kind == HALF else kind), book, book.integers(values)
 
-    def _matrix(self, coder: Coder, ranks: np.ndarray | None, shape: torch.Size) -> np.ndarray:
-        n_rows = shape[0] if len(shape) > 1 else 1
-        n = int(np.prod(shape))
-        kept = bytearray(n) if ranks is None else bytearray((ranks != 0).astype(np.uint8))
-        code_positions(coder, kept, n_rows, n // n_rows)
-        places = np.flatnonzero(np.frombuffer(kept, np.uint8))
-        found = np.zeros(n, np.int64) if ranks is None else ranks
-        values = found[places].tolist()
-        integers = IntegerCode()
-        for i, value in enumerate(values):
-            values[i] = integers.code(coder, value, zero=False)
-        found[places] = values
-        return found
+    def _code_book(self, coder: Coder, kind: int, book: Codebook) -> Codebook:
+        if kind in (LEVELS, HALF_LEVELS):
+            dtype = DOUBLE_BYTES if kind == HALF_LEVELS else SINGLE
+            sides = [self._code_levels(coder, side, dtype) for side in (book.below, book.above)]
+            book = Codebook(*sides)
+        elif kind == STEP:
+            book = Codebook(step=self._code_floats(coder, [book.step or 0], SINGLE)[0])
+        if kind != INTEGERS:
+            self._book = book
+        self._mark("codebooks")
+        return book
+
+    def _code_levels(self, coder: Coder, levels: np.ndarray, dtype: np.dtype) -> np.ndarray:
+        n = self._sizes.code(coder, len(levels))
+        if not 0 <= n <= MAX_LEVELS:
+            raise ValueError("changed: an impossible codebook")
+        return self._code_floats(coder, np.resize(levels, n), dtype)
+
+    def _code_floats(self, coder: Coder, values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+        data = np.asarray(values).astype(dtype).tobytes()
+        return np.frombuffer(_code_bytes(coder, data), dtype).astype(np.float32)
+
+    def _code_matrix(self, coder: Coder, entries: list[int], shape: torch.Size) -> list[int]:
+        """The integers of a tensor, row by row; a reader's are zeros that get filled in."""
+        places: list[int] | range = range(len(entries))
+        if self._coder == "raw":
+            code_equal(coder, entries)
+        elif self._coder == "huffman":
+            if coder.number(2, int(2 * entries.count(0) > len(entries))):
+                places = code_positions_by_gaps(coder, entries)
+                self._mark("positions")
+            code_values_by_words(coder, entries, places)
+        else:
+            places = self._matrices.positions(coder, entries, shape)
+            self._mark("positions")
+            self._matrices.values(coder, entries, shape, places)
+        self._mark("values")
+        return entries
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    return tensor.flatten().view(torch.uint8).numpy().tobytes() if tensor.numel() else b""
+
+
+def _code_bytes(coder: Coder, data: bytes) -> bytearray:
+    return bytearray(coder.number(256, byte) for byte in data)
