@@ -195,6 +195,9 @@ def test_pruned_weights_stay_zero_through_a_hundred_steps(make):
     for name, weight in C.prunable(model).items():
         moved = (weight != before[name])[masks[name]]
         assert moved.float().mean() > 0.9
+        state = optimizer.state[weight]  # what it remembers of pruned weights has faded as well
+        memory = state["exp_avg" if "exp_avg" in state else "momentum_buffer"].abs()
+        assert memory[~masks[name]].max() < 1e-3 * memory[masks[name]].max()
     assert pruner.density() == sum(int(m.sum()) for m in masks.values()) / (640 + 256 + 160)
     # The same without a pruner: the weights come back.
     other = make(forgetful.parameters())
