@@ -75,9 +75,6 @@ class TensorCode:
         values = tensor.float().flatten().numpy() + 0.0  # a zero has no sign
         if not tensor.isfinite().all() or not torch.equal(tensor.float().to(tensor.dtype), tensor):
             return raw
-        known = self._book.integers(values)
-        if known is not None:
-            return SAME_BOOK, self._book, known
         with np.errstate(over="ignore"):
             is_half = np.array_equal(values.astype(np.float16).astype(np.float32), values)
         width, shift = (16, 1) if is_half else (8 * tensor.element_size(), 0)
@@ -89,7 +86,9 @@ class TensorCode:
             options.append((bits + min(width, 32) * len(levels), LEVELS + shift, book))
             step = common_step(levels)
             if step is not None:
-                options.append((bits + 32, STEP, Codebook(step=step)))
+                options.append((bits + 32 + _spread(step, levels), STEP, Codebook(step=step)))
+            if self._book.integers(levels) is not None:
+                options.append((bits + _spread(self._book.step, levels), SAME_BOOK, self._book))
         _, kind, book = min(options, key=lambda option: option[0])
         return (HALF if kind == HALF else kind), book, book.integers(values)
 
@@ -131,6 +130,11 @@ class TensorCode:
             self._matrices.values(coder, entries, shape, places)
         self._mark("values")
         return entries
+
+
+def _spread(step: np.float32 | None, levels: np.ndarray) -> float:
+    """Few large multiples of a small step are dearer than levels: bits to learn which occur."""
+    return 0 if step is None else 2 * float(np.abs(levels).max() / step)
 
 
 def _bytes(tensor: Tensor) -> bytes:
