@@ -41,9 +41,8 @@ def call_alone(name: str, part: str, args: tuple, kwargs: dict[str, Any]) -> Any
         try:
             done = subprocess.run(
                 [sys.executable, "-P", "-m", "companion.grading.fresh"],
-                input=_frame(header, encoder.buffers), stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE, cwd=folder, timeout=SECONDS,
-                env=environment | {"HOME": folder, "TMPDIR": folder},
+                input=_frame(header, encoder.buffers), capture_output=True, timeout=SECONDS,
+                cwd=folder, env=environment | {"HOME": folder, "TMPDIR": folder},
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             raise CheckFailed(

@@ -4,10 +4,10 @@
 
 It never runs student code and knows no test.  Requests come as JSON over the inherited
 SOCK_SEQPACKET socket number SOCKET: "open" (with the session's two sockets attached), "kill",
-"end" (of one session), "used" (processor time), "import" (of modules, for the sessions to come), "sync".  While a session
-is at work, the next one is forked and isolated ahead, where a session's processes can be told from
-others.  With `--spawn` nothing is imported before a fork: slower, for machines where importing
-torch leaves a thread behind, after which a fork could hang.
+"end" (of one session), "used" (processor time), "import" (of modules, for the sessions to come),
+"sync".  While a session is at work, the next one is forked and isolated ahead, where a session's
+processes can be told from others.  With `--spawn` nothing is imported before a fork: slower, for
+machines where importing torch leaves a thread behind, after which a fork could hang.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ import copy
 import sys
 
 import pytest
-import torch
 from notebooks import cell, hidden, notebook, solution, write
 
 from companion import checks
