@@ -112,8 +112,28 @@ def test_a_call_that_does_not_end_is_ended(shell, monkeypatch):
 
 def test_the_source_is_that_of_its_cell(shell):
     value, _ = shown(shell, "source_size('unpack')")
-    words = ("values", "a word in between", "values", "w", "left", "LEFT", "display", "secret",
-             "stub", "data", "mnist", "file", "left", "module", "end", "2", "2", "3", "1", "0")
+    words = (
+        "values",
+        "a word in between",
+        "values",
+        "w",
+        "left",
+        "LEFT",
+        "display",
+        "secret",
+        "stub",
+        "data",
+        "mnist",
+        "file",
+        "left",
+        "module",
+        "end",
+        "2",
+        "2",
+        "3",
+        "1",
+        "0",
+    )
     assert value == sum(len(word) + 1 for word in words)
 
 
