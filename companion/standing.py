@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator
 
 FREE_BYTES = 4096  # of source, its literals apart
-FREE_PACKED = 1536  # bytes of the same, packed by zlib: what names and structure may tell
+FREE_PACKED = 1280  # bytes of the same, packed by zlib: what names and structure may tell
 
 
 def part(source: str, name: str) -> str:

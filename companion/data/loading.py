@@ -24,6 +24,7 @@ GARMENTS = (
 )  # fmt: skip
 SPLITS = ("train", "test", "all")
 NAMES = ("mnist1d", "mnist", "fashion_mnist", "digits", "breast_cancer")
+NETS = ("digit_net", "digit_net_other")
 HAS_FULL = ("mnist", "fashion_mnist")
 FULL_SIZES = {"train": 60_000, "t10k": 10_000}
 
@@ -59,6 +60,20 @@ def load(name: str, *, split: str = "train", source: str = "embedded") -> Datase
     if name in ("digits", "breast_cancer"):
         return _load_from_sklearn(name, split)
     return _load_arrays(name, split)
+
+
+def load_weights(name: str) -> dict[str, torch.Tensor]:
+    """Weights of a trained net that ships with the package, as float32, by their names.
+
+    "digit_net" is that of assignment 05: 784 inputs, 100 hidden units, 10 outputs.
+
+    Raises:
+        ValueError: an unknown name, or a damaged file.
+    """
+    if name not in NETS:
+        raise ValueError(f"no net {name!r}: expected one of {', '.join(NETS)}")
+    arrays = read_file(f"{name}.npz")
+    return {key: torch.from_numpy(array.astype(np.float32)) for key, array in arrays.items()}
 
 
 def sources() -> dict[str, dict[str, str]]:

@@ -40,6 +40,7 @@ PRELOAD = (
     *(f"companion.{name}" for name in dir(companion) if name not in OF_THE_COURSE),
 )  # fmt: skip
 HIDDEN_ARRAYS = ("mnist1d", "mnist", "fashion_mnist")
+GIVEN_NETS = ("digit_net",)
 N_TRAIN = 4000  # examples of the training split of each of them
 WATCH_SECONDS = 0.1
 
@@ -72,7 +73,10 @@ def warm() -> None:
 
 
 def training_arrays() -> dict[str, dict[str, Any]]:
-    """The training part of the shipped arrays; the test part stays outside of every session."""
+    """The training part of the shipped arrays, and nets that answers start from.
+
+    Test parts stay outside of every session.
+    """
     import numpy as np
 
     folder = Path(__file__).resolve().parents[1] / "data" / "files"
@@ -80,6 +84,9 @@ def training_arrays() -> dict[str, dict[str, Any]]:
     for name in HIDDEN_ARRAYS:
         with np.load(folder / f"{name}.npz", allow_pickle=False) as file:
             found[name] = {key: file[key][:N_TRAIN].copy() for key in file.files}
+    for name in GIVEN_NETS:
+        with np.load(folder / f"{name}.npz", allow_pickle=False) as file:
+            found[name] = {key: file[key].copy() for key in file.files}
     return found
 
 
