@@ -8,7 +8,6 @@ weights are stored as float16.  Another machine, or another version of torch, gi
 
 from __future__ import annotations
 
-import hashlib
 import json
 
 import numpy as np

@@ -141,7 +141,7 @@ def take_away() -> None:
 
 def _refuse_where_away() -> None:
     if _away:
-        raise ValueError(_away[0])
+        raise FileNotFoundError(_away[0])
 
 
 @lru_cache(maxsize=8)
