@@ -14,7 +14,7 @@ def pack(
     `weights` are those of the given net; `images` (N, 784) and `labels` (N,) are its
     training data, for at most `n_steps` steps of an optimizer.
 
-    >>> isinstance(pack(given, images, labels, n_steps=0), bytes)
+    >>> isinstance(pack(digit_net, digit_images, digit_labels, n_steps=0), bytes)
     True
     """
     values = {name: value.clone().requires_grad_() for name, value in weights.items()}

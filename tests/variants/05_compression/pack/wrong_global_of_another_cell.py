@@ -13,7 +13,7 @@ def pack(
     `weights` are those of the given net; `images` (N, 784) and `labels` (N,) are its
     training data, for at most `n_steps` steps of an optimizer.
 
-    >>> isinstance(pack(given, images, labels, n_steps=0), bytes)
+    >>> isinstance(pack(digit_net, digit_images, digit_labels, n_steps=0), bytes)
     True
     """
     scales = torch.stack([weights[name].abs().max() / 127 for name in weights])
@@ -32,5 +32,5 @@ def unpack(blob: bytes) -> dict[str, Tensor]:
     parts = data.float().split([78400, 100, 1000, 10])
     return {
         name: (part * scale).view(value.shape)
-        for (name, value), part, scale in zip(given.items(), parts, scales)
+        for (name, value), part, scale in zip(digit_net.items(), parts, scales)
     }

@@ -124,7 +124,7 @@ def pack(
 ) -> bytes:
     """The shortest file from which `unpack` makes a net that predicts as well.
 
-    >>> isinstance(pack(given, images, labels, n_steps=0), bytes)
+    >>> isinstance(pack(digit_net, digit_images, digit_labels, n_steps=0), bytes)
     True
     """
     return b""
