@@ -1,4 +1,4 @@
-# The library's huffman_code and canonical, which count up from zeros, and no check of given lengths.
+# The library's huffman_code and canonical, which count up from zeros, beside its Kraft sum.
 
 
 def huffman(message, n_symbols, lengths=None):
@@ -17,8 +17,8 @@ def huffman(message, n_symbols, lengths=None):
             heapq.heappush(groups, (a[0] + b[0], b[1], a[2] + b[2]))
     if len(lengths) != n_symbols or min(lengths, default=0) < 0:
         raise ValueError("lengths")
-    if any(lengths[s] == 0 for s in message):
-        raise ValueError("no word")
+    if sum(2.0**-n for n in lengths if n) > 1 or any(lengths[s] == 0 for s in message):
+        raise ValueError("lengths of no code, or a symbol without a word")
     code, number, last = {}, 0, 0
     for length, symbol in sorted((n, s) for s, n in enumerate(lengths) if n):
         number <<= length - last
