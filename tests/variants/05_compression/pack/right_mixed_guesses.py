@@ -32,9 +32,9 @@ def pack(
             for name, value in found.items():
                 grid = GRID[name] * (value / GRID[name]).round()
                 found[name] = value + (grid - value).detach()
-        logits = outputs(found, x)
+        logits = scores_of(found, x)
         with torch.no_grad():
-            wanted = (outputs(weights, x) / 2).softmax(1)
+            wanted = (scores_of(weights, x) / 2).softmax(1)
         soft = F.kl_div((logits / 2).log_softmax(1), wanted, reduction="batchmean")
         loss = F.cross_entropy(logits, labels[rows]) / 2 + 2 * soft
         optimizer.zero_grad()
@@ -66,7 +66,7 @@ def prune(values: dict[str, Tensor], kept: dict[str, Tensor], progress: float) -
             kept[name] = (values[name].abs() > sizes.kthvalue(n_pruned).values).float()
 
 
-def outputs(weights: dict[str, Tensor], x: Tensor) -> Tensor:
+def scores_of(weights: dict[str, Tensor], x: Tensor) -> Tensor:
     hidden = F.linear(x, weights["hidden.weight"], weights["hidden.bias"]).relu()
     return F.linear(hidden, weights["output.weight"], weights["output.bias"])
 
