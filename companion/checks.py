@@ -9,6 +9,8 @@ grader that keeps the student's code in another process.
 
 from __future__ import annotations
 
+import inspect
+import linecache
 import math
 import re
 import sys
@@ -21,6 +23,8 @@ import numpy as np
 import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from companion import standing
 
 
 class NotAttempted(NotImplementedError):
@@ -67,6 +71,10 @@ class Elsewhere(Protocol):
     def ask(self, verb: str, target: str | Handle, args: tuple, kwargs: dict) -> Any: ...
 
     def forbid(self, operators: tuple[str, ...], hint: str) -> AbstractContextManager[None]: ...
+
+    def alone(self, name: str, part: str, args: tuple, kwargs: dict) -> Any: ...
+
+    def cell(self, name: str) -> str: ...
 
 
 _elsewhere: Elsewhere | None = None
@@ -173,6 +181,71 @@ def operations(target: str | Handle, *args: Any, method: str | None = None, **kw
     with _Watch(frozenset()) as watch:
         function(*args, **kwargs)
     return watch.n_calls
+
+
+ALONE_HINT = (
+    "It runs in a fresh process that holds the imports, helpers and constants which it names from "
+    "its own cell, and no variable of another cell, no file and no data set."
+)
+
+
+def alone(name: str, *args: Any, **kwargs: Any) -> Any:
+    """Calls a function of the notebook in a fresh process that has nothing but its source.
+
+    The source is `standing.part` of the cell that defines it: what the function names from there.
+    The process has an empty folder, and neither data sets nor variables of other cells; in the
+    grader no network and no files but those of installed packages either.  Arguments and result
+    cross as plain data.  A module or any other object does not cross.  In a test cell, whatever
+    needs the notebook's own process (`call`, `state`, …) comes before the first `alone`.
+    """
+    part = _part(name)
+    try:
+        if _elsewhere is not None:
+            return _elsewhere.alone(name, part, args, kwargs)
+        from companion.grading.fresh import call_alone  # needed here alone
+
+        return call_alone(name, part, args, kwargs)
+    except (NameError, FileNotFoundError) as error:
+        details = f"{name}, run alone, raised {type(error).__name__}: {error}"
+        failed = CheckFailed("error", details, ALONE_HINT)
+        failed.where, failed.is_remote = getattr(error, "where", None), True
+        raise failed from error
+
+
+def source_size(name: str) -> int:
+    """Bytes that count (`standing.size`) of the source with which `alone` would run a function."""
+    return standing.size(_part(name))
+
+
+def no_plain_data(name: str, kind: str) -> Any:
+    """Raises the error for a result of `alone` that does not cross."""
+    raise CheckFailed(
+        "type", f"{name} gave an object of type {kind[:80]}, which does not leave its process.",
+        "Numbers, strings, bytes, containers, arrays and tensors do.",
+    )  # fmt: skip
+
+
+def _part(name: str) -> str:
+    cell = _cell(name) if _elsewhere is None else _elsewhere.cell(name)
+    try:
+        return standing.part(cell, name)
+    except (ValueError, LookupError) as error:
+        raise CheckFailed(
+            "error", f"{name} cannot be run alone: {error}.",
+            "It is a function that one cell defines, with `def`.",
+        ) from None  # fmt: skip
+
+
+def _cell(name: str) -> str:
+    """The text of the cell that defines a function of this process."""
+    code = getattr(inspect.unwrap(_callee(name, None)), "__code__", None)
+    lines = [] if code is None else linecache.getlines(code.co_filename)
+    if not lines:
+        raise CheckFailed(
+            "error", f"no cell is known that defines {name!r}.",
+            "It is a function that one cell defines, with `def`.",
+        )  # fmt: skip
+    return "".join(lines)
 
 
 def close(

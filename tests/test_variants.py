@@ -336,3 +336,22 @@ def test_bars_of_the_denoiser_leave_a_margin():
         elif "hidden_train_denoiser_gain" in expected[name].get("partial", ()):
             assert bars["half"] + 0.5 < min(network["gain"]), name
             assert max(network["gain"]) < bars["full"] - 0.15, name
+
+
+def test_bars_of_the_shortest_file_leave_a_margin():
+    """pack: two nets, the three bounds of its test cell, and what each kind of file takes."""
+    assignment = ASSIGNMENTS["05_compression"]
+    stored = json.loads((assignment.variants / "pack" / "margin.json").read_text())
+    bars, files = stored["bars"], stored["networks"]
+    (cell,) = (t.source for t in assignment.tasks["pack"].tests if t.name == "hidden_pack_size")
+    for bar in ("first", "second", "third"):
+        assert f"n_bytes <= {bars[bar]}" in cell
+    assert f"lost <= {bars['lost']}" in cell
+    reference = files["reference"]
+    assert max(reference["bytes"]) < 0.95 * bars["third"]
+    assert max(reference["lost"]) < bars["lost"] - 0.25
+    assert max(files["eight_bits"]["bytes"]) < bars["first"]
+    for name in ("wrong_eight_bits", "four_bits_zlib"):  # nothing was pruned
+        assert bars["second"] * 1.2 < min(files[name]["bytes"]), name
+    zlib = files["pruned_shared_zlib"]["bytes"]
+    assert bars["third"] < min(zlib) and max(zlib) < bars["second"]

@@ -26,8 +26,9 @@ from typing import Any
 from companion import checks
 from companion.checks import CheckFailed, NotAttempted
 from companion.device import seed_everything
-from companion.grading import results
-from companion.grading.names import strings
+from companion.grading import results, sandbox
+from companion.grading.alone import Alone, Ended
+from companion.grading.names import names_defined, strings
 from companion.grading.rebuild import Cell, Plan, Question, is_hidden
 from companion.grading.remote import Lost, ProcessEnded, Remote, hostile, remade, status_of
 from companion.grading.reseed import reseeded
@@ -69,11 +70,15 @@ class Runtime:
     def __init__(self, requests: socket.socket, policy: Policy) -> None:
         self.requests, self.policy = requests, policy
 
-    def open(self) -> tuple[Channel, socket.socket, int]:
-        """A new session: its channel, its control socket, and its number."""
+    def open(self, *, bare: bool = False) -> tuple[Channel, socket.socket, int]:
+        """A new session: its channel, its control socket, and its number.
+
+        A `bare` one has no data set.
+        """
         data, far_data = socket.socketpair()
         control, far_control = socket.socketpair()
-        request = json.dumps({"do": "open", "policy": asdict(self.policy)}).encode()
+        policy = sandbox.without_data(self.policy) if bare else self.policy
+        request = json.dumps({"do": "open", "policy": asdict(policy)}).encode()
         socket.send_fds(self.requests, [request], [far_data.fileno(), far_control.fileno()])
         far_data.close()
         far_control.close()
@@ -92,6 +97,11 @@ class Runtime:
         self.requests.send(json.dumps({"do": "kill", "pid": pid}).encode())
         reply = json.loads(self.requests.recv(65536))
         return reply["why"], reply["status"]
+
+    def end(self, pid: int) -> None:
+        """Ends one session and leaves the others, in the tiers that can tell them apart."""
+        self.requests.send(json.dumps({"do": "end", "pid": pid}).encode())
+        self.requests.recv(65536)
 
     def kill_soon(self, pid: int) -> None:
         """The same without waiting: the last request for a submission."""
@@ -119,6 +129,7 @@ class Checker:
         self.can_fork = True
         self.takes_snapshots = False  # from the first loss on
         self.is_running = False  # whether the question's cells have run, and it can be asked
+        self.asking: tuple[Question, Cell] | None = None
         self.notes: list[str] = []
         self.cell_errors: dict[str, BaseException] = {}
 
@@ -133,7 +144,7 @@ class Checker:
         finally:
             if self.session is not None:
                 self.runtime.kill_soon(self.session[2])
-            self._forget()
+            self.forget()
         return found
 
     def _stops(self, found: Sequence[CellResult]) -> bool:
@@ -218,9 +229,11 @@ class Checker:
             self.notes.append(
                 "A cell starts threads that stay, so each question was graded in a run of its own."
             )
-            self._close()
+            self.close()
         self.used = self.runtime.used(self.session[2]), time.monotonic()
-        self.remote = Remote(channel, self.names, self.namespace)
+        self.remote = Remote(
+            channel, self.names, self.namespace, alone=self._alone, cell=self._cell_that_defines
+        )
         self.remote.process = time.monotonic_ns()
         self.is_running = True
         try:
@@ -249,7 +262,7 @@ class Checker:
                     self._cells(self.before, seed)
                 return
             except Lost:
-                self._close()
+                self.close()
                 self.before.pop()
 
     def _cells(self, cells: Sequence[Cell], seed: int) -> None:
@@ -299,7 +312,7 @@ class Checker:
         channel, _, pid = self.session
         start = time.monotonic()
         channel.deadline = self._deadline(seconds)
-        channel.more_time = lambda: self._more_time(pid, start, seconds)
+        channel.more_time = lambda: self.more_time(pid, start, seconds)
         try:
             yield
         except Late:
@@ -308,28 +321,30 @@ class Checker:
             raise Lost(results.TIMEOUT, f"{what} was still running after {seconds:g} s") from None
         except ProcessEnded as error:
             self.is_running, self.remote = False, None
-            lost = self._ended(error.status)
+            lost = self.ended(error.status)
             lost.is_over = True
             raise lost from None
         except WireError as error:
             raise Lost(results.TAMPERED, f"the process sent {error}") from None
         except Gone:
             why, status = self.runtime.kill(pid)
-            self._forget()
+            self.forget()
             if why == "memory":
                 raise Lost(results.MEMORY, "the memory of this submission was used up") from None
-            raise self._ended(status) from None
+            raise self.ended(status) from None
 
     def _deadline(self, seconds: float) -> float:
         return min(time.monotonic() + seconds, self.end)
 
-    def _more_time(self, pid: int, start: float, seconds: float) -> float:
+    def more_time(
+        self, pid: int, start: float, seconds: float, before: tuple[float, float] | None = None
+    ) -> float:
         """Limits are processor time where the machine is busy with something else.
 
         A process that computes goes on until it has used its seconds, or `MOST_WAITS` times as
-        many have passed; one that sleeps does not.
+        many have passed; one that sleeps does not.  `before` is what it had used, and when.
         """
-        used_before, since = self.used
+        used_before, since = before or self.used
         waited = time.monotonic() - start
         used = max(0.0, self.runtime.used(pid) - used_before - (start - since))
         if used < waited / 20 or waited > MOST_WAITS * seconds:
@@ -337,7 +352,7 @@ class Checker:
         return min(seconds - used, self.end - time.monotonic())
 
     @staticmethod
-    def _ended(status: int) -> Lost:
+    def ended(status: int) -> Lost:
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
             if number in ENDED:
@@ -354,7 +369,7 @@ class Checker:
         if self.session is None or error.is_over:
             return
         if not was_snapshot or error.why == results.TAMPERED:
-            self._close()
+            self.close()
             return
         self.remote, self.is_running = None, False
         channel, control, _ = self.session
@@ -363,7 +378,7 @@ class Checker:
             control.send(b"k")
             self._await_back(channel)
         except (Broken, OSError):
-            self._close()
+            self.close()
 
     def _await_back(self, channel: Channel) -> None:
         for _ in range(1000):  # whatever the snapshot still had to say comes first
@@ -386,35 +401,58 @@ class Checker:
                     if self.can_fork:
                         self._await_back(channel)
             except Lost:
-                self._close()
+                self.close()
         self._close_unless_forking()
         if self.session is not None:
             try:
                 self._cells(self.commits, seed)
             except Lost:
-                self._close()
+                self.close()
         self.before += self.commits
 
     def _close_unless_forking(self) -> None:
         if not self.can_fork:
-            self._close()
+            self.close()
 
-    def _close(self) -> None:
+    def close(self) -> None:
         if self.session is not None:
             self.runtime.kill(self.session[2])
-        self._forget()
+        self.forget()
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
         if self.session is not None:
             self.session[0].connection.close()
             self.session[1].close()
         self.session, self.remote, self.is_running = None, None, False
 
+    # Functions that run without the session
+
+    def _cell_that_defines(self, name: str) -> str:
+        """The text of the last cell up to this question that defines a name."""
+        cells = [*self.before, *self.asking[0].cells]
+        for cell in reversed(cells):
+            if name in names_defined(cell.source):
+                return cell.source
+        raise CheckFailed(
+            "error", f"the notebook defines no {name!r}.",
+            "Usual reason: the cell that defines it was renamed or did not run.",
+        )  # fmt: skip
+
+    def _alone(self, name: str, part: str, args: tuple, kwargs: dict[str, Any]) -> Any:
+        if self.remote is not None:
+            self.remote.is_closed = True
+        _, test = self.asking
+        session = Alone(self, name, self.limits.of(test.name))
+        return session.answer(part, args, kwargs, self.seed)
+
     # Tests
 
     def _test(self, question: Question, test: Cell, start: float) -> CellResult:
-        checks.use_elsewhere(self.remote)
-        self.remote.forbidden.clear()
+        self.asking = question, test
+        remote = self.remote  # which the test may close
+        checks.use_elsewhere(remote)
+        remote.forbidden.clear()
+        remote.is_closed = False
         seconds = self.limits.of(test.name)
         signal.signal(signal.SIGPROF, _too_long)
         signal.setitimer(signal.ITIMER_PROF, seconds + GRACE_SECONDS)  # processor time of this side
@@ -424,7 +462,7 @@ class Checker:
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
             checks.use_elsewhere(None)
-        for name in sorted(self.remote.restored):
+        for name in sorted(remote.restored):
             note = f"{name} had been replaced, and was put back before the tests."
             if note not in self.notes:
                 self.notes.append(note)
@@ -534,6 +572,8 @@ def _judged(
     common = {"where": where}
     if isinstance(error, NotAttempted):
         return _result(question, test, results.NOT_ATTEMPTED, message=NotAttempted.message)
+    if isinstance(error, Ended):
+        return _result(question, test, error.why, message=str(error))
     if isinstance(error, CheckFailed):
         return _result(
             question, test, results.WRONG, category=error.category, hint=error.hint,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,8 +62,13 @@ class Remote:
     student cannot touch them, unless they are given one of the student's objects.
     """
 
-    def __init__(self, channel: Channel, names: frozenset[str], namespace: dict[str, Any]) -> None:
+    def __init__(
+        self, channel: Channel, names: frozenset[str], namespace: dict[str, Any], *,
+        alone: Callable[..., Any] | None = None, cell: Callable[[str], str] | None = None,
+    ) -> None:  # fmt: skip
         self.channel, self.names, self.namespace = channel, names, namespace
+        self.alone, self.cell = alone, cell  # how the checker runs a function without this session
+        self.is_closed = False  # from the first call of `alone` until the test cell ends
         self.process = 0  # counts snapshots: a handle of an earlier one is worth nothing
         self.forbidden: list[tuple[list[str], str]] = []
         self.functions: list[Any] = []
@@ -86,6 +91,8 @@ class Remote:
                 return LOCAL_VERBS[verb](helper, *args, **kwargs)
             finally:
                 checks.use_elsewhere(self)
+        if self.is_closed:
+            raise RuntimeError(f"{verb} came after `alone` in this test cell; it goes before")
         encoder = Encoder(self._keep, by_name=True)
         header = {
             "op": "ask", "verb": verb, "target": encoder.tree(target), "args": encoder.tree(args),

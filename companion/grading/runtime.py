@@ -4,15 +4,16 @@
 
 It never runs student code and knows no test.  Requests come as JSON over the inherited
 SOCK_SEQPACKET socket number SOCKET: "open" (with the session's two sockets attached), "kill",
-"used" (processor time), "import" (of modules, for the sessions to come), "sync".  While a session
-is at work, the next one is forked and isolated ahead, where a session's processes can be told from
-others.  With `--spawn` nothing is imported before a fork: slower, for machines where importing
-torch leaves a thread behind, after which a fork could hang.
+"end" (of one session), "used" (processor time), "import" (of modules, for the sessions to come),
+"sync".  While a session is at work, the next one is forked and isolated ahead, where a session's
+processes can be told from others.  With `--spawn` nothing is imported before a fork: slower, for
+machines where importing torch leaves a thread behind, after which a fork could hang.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import json
@@ -39,6 +40,7 @@ PRELOAD = (
     *(f"companion.{name}" for name in dir(companion) if name not in OF_THE_COURSE),
 )  # fmt: skip
 HIDDEN_ARRAYS = ("mnist1d", "mnist", "fashion_mnist")
+GIVEN_NETS = ("digit_net",)
 N_TRAIN = 4000  # examples of the training split of each of them
 WATCH_SECONDS = 0.1
 
@@ -71,7 +73,10 @@ def warm() -> None:
 
 
 def training_arrays() -> dict[str, dict[str, Any]]:
-    """The training part of the shipped arrays; the test part stays outside of every session."""
+    """The training part of the shipped arrays, and nets that answers start from.
+
+    Test parts stay outside of every session.
+    """
     import numpy as np
 
     folder = Path(__file__).resolve().parents[1] / "data" / "files"
@@ -79,6 +84,9 @@ def training_arrays() -> dict[str, dict[str, Any]]:
     for name in HIDDEN_ARRAYS:
         with np.load(folder / f"{name}.npz", allow_pickle=False) as file:
             found[name] = {key: file[key][:N_TRAIN].copy() for key in file.files}
+    for name in GIVEN_NETS:
+        with np.load(folder / f"{name}.npz", allow_pickle=False) as file:
+            found[name] = {key: file[key].copy() for key in file.files}
     return found
 
 
@@ -88,6 +96,7 @@ class Parent:
     def __init__(self, requests: socket.socket, *, spawn: bool) -> None:
         self.requests = requests
         self.arrays = training_arrays()
+        _return_freed_memory()  # it held the test images
         self.seal = None if spawn else preload(self.arrays)
         gc.freeze()  # what forks share, they need not look through
         self.sessions: dict[int, Policy] = {}
@@ -125,6 +134,9 @@ class Parent:
                 why, status = self.ended.pop(request["pid"], ("", signal.SIGKILL))
                 self.ended.clear()
                 return {"why": why, "status": status}
+            case "end":
+                self._kill(request["pid"])
+                return {"ended": self.ended.pop(request["pid"])[1]}
             case "import":
                 if self.seal is not None:
                     self._drop_waiting()
@@ -142,7 +154,7 @@ class Parent:
             for fd in fds:
                 os.close(fd)
             return {"threads": n_threads}
-        pid = self._wake(policy, fds) or self._fork(policy, fds)
+        pid = (None if policy.bare else self._wake(policy, fds)) or self._fork(policy, fds)
         for fd in fds:
             os.close(fd)
         self.sessions[pid] = policy
@@ -150,7 +162,7 @@ class Parent:
 
     def _fork_ahead(self) -> None:
         """Forks the session that comes next: one like that which is at work."""
-        policy = next(iter(self.sessions.values()), None)
+        policy = next((p for p in self.sessions.values() if not p.bare), None)
         if self.waiting or policy is None or policy.tier not in sandbox.WITH_NAMESPACES:
             return
         if self.seal is None:  # it would count what it imports as memory of the one at work
@@ -203,6 +215,10 @@ class Parent:
             if self.seal is None:
                 self.seal = preload(self.arrays)
                 from companion.grading.session import Session
+            if policy.bare:
+                from companion.data import loading
+
+                loading.take_away()
         except Exception as error:
             failure = f"{type(error).__name__}: {error}"
         if len(fds) == 1:
@@ -235,6 +251,12 @@ class Parent:
 
 def _n_threads() -> int:
     return len(os.listdir("/proc/self/task"))
+
+
+def _return_freed_memory() -> None:
+    """Freed memory keeps its content until it is used again, and forks could read it."""
+    with contextlib.suppress(AttributeError):  # not every C library has it
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def main(arguments: list[str]) -> None:

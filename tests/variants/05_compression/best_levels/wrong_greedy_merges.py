@@ -1,0 +1,32 @@
+# Misconception: Joining the two cheapest neighbours again and again gives the best levels.
+
+
+def best_levels(values, importance, n_levels):
+    if n_levels < 1 or values.ndim != 1 or len(values) == 0:
+        raise ValueError("values or n_levels")
+    if importance.shape != values.shape or not values.isfinite().all():
+        raise ValueError("values or importance")
+    if not ((importance > 0) & importance.isfinite()).all():
+        raise ValueError("importance")
+
+    x, place = values.double().unique(return_inverse=True)
+    h = torch.zeros(len(x), dtype=torch.float64).index_add(0, place, importance.double())
+    n, centre = len(x), x.mean()
+    sums = torch.zeros(3, n + 1, dtype=torch.float64)
+    sums[:, 1:] = torch.stack([h, h * (x - centre), h * (x - centre) ** 2]).cumsum(1)
+    weight, first, second = sums[:, None, :] - sums[:, :, None]
+    cost = second - first**2 / weight
+    cost = cost.nan_to_num(0.0)
+    cost[torch.ones(n + 1, n + 1).tril().bool()] = math.inf
+    ends, table = list(range(n + 1)), cost.tolist()
+    while len(ends) > min(n_levels, n) + 1:
+        rise = [
+            table[a][c] - table[a][b] - table[b][c] if b - a and c - b else 0.0
+            for a, b, c in zip(ends, ends[1:], ends[2:])
+        ]
+        del ends[rise.index(min(rise)) + 1]
+    pairs = list(zip(ends[:-1], ends[1:]))
+    levels = torch.stack([(h[i:j] * x[i:j]).sum() / h[i:j].sum() for i, j in pairs])
+    level = torch.repeat_interleave(torch.tensor([j - i for i, j in pairs]))
+    codes = level[place]
+    return levels.to(values.dtype), codes

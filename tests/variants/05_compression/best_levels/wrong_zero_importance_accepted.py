@@ -1,0 +1,32 @@
+# Misconception: What is of no importance has the importance 0.
+
+
+def best_levels(values, importance, n_levels):
+    if n_levels < 1 or values.ndim != 1 or len(values) == 0:
+        raise ValueError("values or n_levels")
+    if importance.shape != values.shape or not values.isfinite().all():
+        raise ValueError("values or importance")
+    if not (importance.nan_to_num() >= 0).all():
+        raise ValueError("importance")
+
+    x, place = values.double().unique(return_inverse=True)
+    h = torch.zeros(len(x), dtype=torch.float64).index_add(0, place, importance.double())
+    n, centre = len(x), x.mean()
+    sums = torch.zeros(3, n + 1, dtype=torch.float64)
+    sums[:, 1:] = torch.stack([h, h * (x - centre), h * (x - centre) ** 2]).cumsum(1)
+    weight, first, second = sums[:, None, :] - sums[:, :, None]
+    cost = second - first**2 / weight
+    cost[torch.ones(n + 1, n + 1).tril().bool()] = math.inf
+    best, cuts = cost[0], []
+    for _ in range(1, min(n_levels, n)):
+        best, cut = (best[:, None] + cost).min(0)
+        cuts.append(cut.tolist())
+    ends = [n]
+    for cut in reversed(cuts):
+        ends.append(cut[ends[-1]])
+    ends = [0, *reversed(ends)]
+    pairs = list(zip(ends[:-1], ends[1:]))
+    levels = torch.stack([(h[i:j] * x[i:j]).sum() / h[i:j].sum() for i, j in pairs])
+    level = torch.repeat_interleave(torch.tensor([j - i for i, j in pairs]))
+    codes = level[place]
+    return levels.to(values.dtype), codes

@@ -1,0 +1,23 @@
+# Misconception: The most frequent symbol gets one bit, the next two, and so on.
+
+
+def huffman(message, n_symbols, lengths=None):
+    if not set(message) <= set(range(n_symbols)):
+        raise ValueError("symbols")
+    if lengths is None:
+        lengths = [0] * n_symbols
+        ranked = sorted(set(message), key=lambda s: (-message.count(s), s))
+        for place, s in enumerate(ranked):
+            lengths[s] = max(1, min(place + 1, len(ranked) - 1))
+    if len(lengths) != n_symbols or min(lengths, default=0) < 0:
+        raise ValueError("lengths")
+    if sum(2.0**-n for n in lengths if n) > 1:
+        raise ValueError("Kraft")
+    if any(lengths[s] == 0 for s in message):
+        raise ValueError("no word")
+    words, number, last = {}, 1, 0
+    for length, symbol in sorted((n, s) for s, n in enumerate(lengths) if n):
+        number = (number << (length - last)) - 1
+        words[symbol] = format(number, f"0{length}b")
+        last = length
+    return list(lengths), "".join(words[symbol] for symbol in message)
