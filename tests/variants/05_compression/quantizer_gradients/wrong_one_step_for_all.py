@@ -11,4 +11,4 @@ def quantizer_gradients(x, step, grad_output, *, low, high):
     is_inside = (v >= low) & (v <= high)
     slope = v.clamp(low, high).round() - torch.where(is_inside, v, 0.0)
     grad_x = grad_output * is_inside
-    return grad_x, (grad_output * slope).sum().expand(len(x))
+    return grad_x, (grad_output * slope).sum().repeat(len(x))

@@ -23,7 +23,7 @@ def shrink_linear(weight, bias, input_scale, *, energy, budget):
         rank -= 1
     if rank * (m + n) >= m * n:
         layer = nn.Linear(n, m)
-        layer.weight, layer.bias = nn.Parameter(weight.clone()), nn.Parameter(bias.clone())
+        layer.weight, layer.bias = nn.Parameter(weight.clone()), nn.Parameter(bias.to(weight.dtype))
         return layer
     quarter = values[:rank] ** 0.25
     second = vectors[:, :rank] * quarter
@@ -31,5 +31,5 @@ def shrink_linear(weight, bias, input_scale, *, energy, budget):
     layers = nn.Sequential(nn.Linear(n, rank, bias=False), nn.Linear(rank, m))
     layers[0].weight = nn.Parameter(first.to(weight.dtype))
     layers[1].weight = nn.Parameter(second.to(weight.dtype))
-    layers[1].bias = nn.Parameter(bias.clone())
+    layers[1].bias = nn.Parameter(bias.to(weight.dtype))
     return layers

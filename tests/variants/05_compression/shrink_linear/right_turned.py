@@ -28,5 +28,5 @@ def shrink_linear(weight, bias, input_scale, *, energy, budget):
     layers = [nn.Linear(i, o, bias=o == m and i != n or not rank) for i, o in zip(sizes, sizes[1:])]
     for layer, value in zip(layers, [a, b] if rank else [weight]):
         layer.weight = nn.Parameter(value.to(weight.dtype))
-    layers[-1].bias = nn.Parameter(bias.clone())
+    layers[-1].bias = nn.Parameter(bias.to(weight.dtype))
     return nn.Sequential(*layers) if rank else layers[0]
