@@ -35,11 +35,37 @@ def data_bits(logits: Tensor, targets: Tensor) -> float:
     return F.cross_entropy(logits.double(), targets, reduction="sum").item() / math.log(2)
 
 
-def two_part_bits(model_bits: float, logits: Tensor, targets: Tensor) -> float:
-    """Two-part code: first the model, then the labels given the model (Rissanen 1978)."""
-    if not model_bits >= 0:  # nan as well
-        raise ValueError(f"model_bits cannot be negative, got {model_bits}")
-    return model_bits + data_bits(logits, targets)
+@dataclass(frozen=True)
+class TwoPartCode:
+    """Bits for the model, and bits for the labels given the model."""
+
+    model_bits: float
+    data_bits: float
+
+    @property
+    def total_bits(self) -> float:
+        return self.model_bits + self.data_bits
+
+
+def two_part_bits(model: nn.Module, data: Dataset, *, blob: bytes | None = None) -> TwoPartCode:
+    """Two-part code: first the model, then the labels of `data` given its predictions.
+
+    The model costs the bits of its file `blob`, which should be the file that `model` was read
+    from; without one, 32 bits for each value of its state.
+
+    Source: Rissanen 1978.
+
+    Raises:
+        ValueError: a `blob` that is not bytes, labels out of range, or predictions that are nan.
+    """
+    if blob is not None and not isinstance(blob, (bytes, bytearray)):
+        raise ValueError(
+            f"blob is {blob!r}, expected the bytes of a file: compress(model) gives them, and a "
+            "number of bits is no file"
+        )
+    values = sum(tensor.numel() for tensor in model.state_dict().values())
+    model_bits = 32 * values if blob is None else 8 * len(blob)
+    return TwoPartCode(model_bits, data_bits(_logits(model, data), data.targets.cpu()))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from companion import codelength, models, training
-from companion.codelength import two_part_bits
+from companion.codelength import data_bits
 from companion.data import Dataset, load
 from companion.device import seed_everything
 from companion.explorables.dropout_committee import shrunk, split_mnist, thinned_network
@@ -78,7 +78,7 @@ def shortest_code(model: nn.Module, data: Dataset) -> tuple[float, float]:
     def total(sent: dict[str, tuple[Tensor, float]]) -> float:
         values = {name: value for name, (value, _) in sent.items()}
         logits = functional_call(reader, values, (data.inputs,))
-        return two_part_bits(sum(bits for _, bits in sent.values()), logits, data.targets)
+        return sum(bits for _, bits in sent.values()) + data_bits(logits, data.targets)
 
     places = dict.fromkeys(tensors, 3)
     sent = {name: rounded(name, k) for name, k in places.items()}
@@ -207,6 +207,5 @@ COVERS = {
         decay_groups,
         gaussian_bits,
         codelength.data_bits,
-        codelength.two_part_bits,
     ),
 }

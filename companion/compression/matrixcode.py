@@ -122,9 +122,14 @@ def _code_positions(
     n_columns = len(hints)
     kept = [int(entry != 0) for entry in entries]
     rows = _code_flags(
-        coder, [any(kept[r * n_columns : (r + 1) * n_columns]) for r in range(n_rows)]
+        coder,
+        [any(kept[r * n_columns : (r + 1) * n_columns]) for r in range(n_rows)],
+        [1, 2],
+        [0] * n_rows,
     )
-    columns = _code_flags(coder, [any(kept[c::n_columns]) for c in range(n_columns)])
+    columns = _code_flags(
+        coder, [any(kept[c::n_columns]) for c in range(n_columns)], neighbours, hints
+    )
     live = [c for c in range(n_columns) if columns[c]]
     margin = max(neighbours)
     mixer = Mixer(4, trust=10, n_sets=len(neighbours) + 1)
@@ -142,12 +147,16 @@ def _code_positions(
     return places
 
 
-def _code_flags(coder: Coder, flags: list[bool]) -> list[int]:
-    """Bits that come in runs."""
-    mixer, found = Mixer(2, trust=2), [1, 1]
-    for flag in flags:
-        found.append(mixer.bit(coder, (found[-1], (found[-1], found[-2])), int(flag)))
-    return found[2:]
+def _code_flags(
+    coder: Coder, flags: list[bool], neighbours: list[int], hints: list[int]
+) -> list[int]:
+    """Bits that are like their neighbours."""
+    mixer, margin = Mixer(2, trust=2), max(neighbours)
+    found = [0] * margin
+    for flag, hint in zip(flags, hints, strict=True):
+        around = tuple([found[-offset] for offset in neighbours])
+        found.append(mixer.bit(coder, ((hint, found[-1]), around), int(flag)))
+    return found[margin:]
 
 
 def code_frequencies(coder: Coder, entries: list[int], places: Sequence[int]) -> None:

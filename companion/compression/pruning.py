@@ -55,7 +55,10 @@ def pruning_masks(
     Raises:
         ValueError: a density outside (0, 1], an unknown scope or layer, nan, inf.
     """
-    weights = {name: check_floats(w, name).detach().abs() for name, w in prunable(model).items()}
+    weights = {
+        name: check_floats(weight, f"the weight of {name!r}").detach().abs()
+        for name, weight in prunable(model).items()
+    }
     if scope not in SCOPES:
         raise ValueError(f"scope is {scope!r}, expected one of {', '.join(SCOPES)}")
     if not isinstance(keep_at_least, Integral) or keep_at_least < 1:
@@ -100,6 +103,8 @@ class Pruner:
 
     def _checked(self, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
         weights = prunable(self.model)
+        if not masks:
+            raise ValueError("there are no masks: pruning_masks(model, density) makes them")
         _check_names(masks, weights)
         for name, mask in masks.items():
             if mask.dtype != torch.bool or mask.shape != weights[name].shape:

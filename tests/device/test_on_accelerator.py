@@ -266,8 +266,8 @@ def _(where):
 
 @case("codelength.two_part_bits")
 def _(where):
-    batch = examples(where)
-    return [torch.tensor(codelength.two_part_bits(50.0, batch.inputs[:, :10], batch.targets))]
+    code = codelength.two_part_bits(on_device(models.logistic, where), examples(where))
+    return [torch.tensor([code.model_bits, code.data_bits, code.total_bits])]
 
 
 @case("codelength.prequential_bits", tolerance=1e-2)

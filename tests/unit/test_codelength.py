@@ -22,6 +22,7 @@ from companion.codelength import (
     two_part_bits,
     uniform_bits,
 )
+from companion.compression import compress, decompress
 from companion.data import Dataset
 from companion.training import fit as companion_fit
 
@@ -64,7 +65,6 @@ def test_data_bits_are_the_summed_cross_entropy():
     expected = F.cross_entropy(logits, targets, reduction="sum").item() / math.log(2)
     assert data_bits(logits, targets) == pytest.approx(expected, rel=1e-5)
     assert data_bits(torch.zeros(50, 4), targets) == pytest.approx(uniform_bits(50, 4))
-    assert two_part_bits(1000, logits, targets) == pytest.approx(1000 + expected, rel=1e-5)
 
 
 def test_data_bits_do_not_lose_digits_to_float32():
@@ -72,6 +72,32 @@ def test_data_bits_do_not_lose_digits_to_float32():
     assert data_bits(logits, torch.zeros(4000).long()) == pytest.approx(
         4000 * math.log1p(math.exp(-20)) / math.log(2), rel=1e-6
     )
+
+
+def spoil(model):
+    nn.init.constant_(model.weight, torch.nan)
+
+
+def test_two_parts_are_the_file_and_the_labels():
+    """The receiver of the file predicts as the sender did, so the labels cost what was counted."""
+    torch.manual_seed(0)
+    model, data = make_model(), clusters()
+    cheap_fit(model, data, 0)
+    plain = two_part_bits(model, data)
+    assert plain.model_bits == 32 * (2 * 4 + 4)
+    assert plain.data_bits == data_bits(model(data.inputs).detach(), data.targets)
+    assert plain.total_bits == plain.model_bits + plain.data_bits
+    blob = compress(model, n_levels=4)
+    received = decompress(blob, make_model())
+    code_of_file = two_part_bits(received, data, blob=blob)
+    assert code_of_file.model_bits == 8 * len(blob)
+    assert code_of_file.data_bits == data_bits(received(data.inputs).detach(), data.targets)
+    assert two_part_bits(nn.BatchNorm1d(4), clusters_of_four()).model_bits == 32 * (4 * 4 + 1)
+
+
+def clusters_of_four():
+    data = clusters()
+    return data.map(lambda x: torch.cat([x, -x], 1))
 
 
 # ---- the prequential code ----------------------------------------------------------------------
@@ -270,10 +296,10 @@ INCREASING = "increasing end indices that finish at 200, got"
     [
         ("n >= 0 and n_classes >= 1, got n=-1", lambda: uniform_bits(-1, 10)),
         ("got n=1, n_classes=0", lambda: uniform_bits(1, 0)),
-        ("model_bits cannot be negative, got -1",
-         lambda: two_part_bits(-1, torch.zeros(1, 2), torch.zeros(1).long())),
-        ("model_bits cannot be negative, got nan",
-         lambda: two_part_bits(math.nan, torch.zeros(1, 2), torch.zeros(1).long())),
+        ("blob is 1000, expected the bytes of a file",
+         lambda: two_part_bits(make_model(), clusters(), blob=1000)),
+        ("logits of 200 of 200 examples are nan or inf", lambda: two_part_bits(
+            nn.BatchNorm1d(2).requires_grad_(False).apply(spoil), clusters())),
         ("1 of 3 labels lie outside 0 to 3.*start at 1",
          lambda: data_bits(torch.zeros(3, 4), torch.tensor([0, 3, 4]))),
         ("1 of 3 labels lie outside",  # torch leaves out label -100 without a word
