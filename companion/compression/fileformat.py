@@ -21,7 +21,7 @@ from companion.compression.tensorcode import TensorCode
 
 Model = TypeVar("Model", bound=nn.Module)
 MAGIC, VERSION, CODERS = b"LC", 1, ("arithmetic", "huffman", "raw")
-CRC_BYTES = 4
+CRC_BYTES, MAX_LENGTH_BYTES = 4, 9
 
 
 def compress(
@@ -47,7 +47,8 @@ def compress(
     "DeepCABAC", 2019 (from memory, unverified).
 
     Raises:
-        ValueError: an unknown coder, a density outside (0, 1], or what `share_weights` refuses.
+        ValueError: an unknown coder, a density outside (0, 1], a complex tensor, or what `share_weights`
+            refuses.
     """
     if coder not in CODERS:
         raise ValueError(f"coder must be one of {', '.join(CODERS)}, got {coder!r}")
@@ -120,12 +121,15 @@ def size_report(model: nn.Module, blob: bytes) -> list[SizeRow]:
 
 def _opened(blob: bytes, model: nn.Module) -> tuple[str, bytes]:
     """The coder and the body of a file that is whole and fits the model."""
+    if not isinstance(blob, (bytes, bytearray)):
+        raise ValueError(f"expected the bytes of a file, got {type(blob).__name__}")
+    blob = bytes(blob)
     if blob[:2] != MAGIC[: len(blob)]:
         raise ValueError("not a compressed model: the file does not begin with b'LC'")
     if len(blob) > 2 and blob[2] >> 2 != VERSION:
         raise ValueError(f"a file of version {blob[2] >> 2}, but this reads version {VERSION}")
     start, length = 5, 0
-    while start < len(blob) and start < 10:
+    while start < min(len(blob), 5 + MAX_LENGTH_BYTES):
         length, start = length << 7 | blob[start] & 127, start + 1
         if blob[start - 1] < 128:
             break
@@ -138,6 +142,8 @@ def _opened(blob: bytes, model: nn.Module) -> tuple[str, bytes]:
         raise ValueError("changed: the checksum of the file is wrong")
     if blob[3:5] != _fingerprint(model):
         raise ValueError("a file for another architecture: names, shapes or dtypes differ")
+    if blob[2] & 3 >= len(CODERS):
+        raise ValueError(f"changed: no coder {blob[2] & 3}")
     return CODERS[blob[2] & 3], blob[start:-CRC_BYTES]
 
 
@@ -175,7 +181,14 @@ def _simplified(model: nn.Module, density: float | None, n_levels: int | None) -
 def _prune(weights: list[nn.Parameter], density: float) -> None:
     if not 0 < density <= 1:
         raise ValueError(f"density must be in (0, 1], the share of weights kept, got {density!r}")
+    if not weights:
+        raise ValueError(
+            "density is for models with weights, and there is no weight matrix to prune"
+        )
     size = torch.cat([w.abs().flatten() for w in weights])
+    n_bad = int((~size.isfinite()).sum())
+    if n_bad:
+        raise ValueError(f"{n_bad} of {len(size)} weights are nan or inf (did training diverge?)")
     n_kept = max(1, round(density * len(size)))
     is_kept = torch.zeros_like(size, dtype=torch.bool)
     is_kept[size.sort(descending=True, stable=True).indices[:n_kept]] = True

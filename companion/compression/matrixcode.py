@@ -69,13 +69,12 @@ class MatrixCode:
         """Writes or finds the places of the entries (row by row) that are not zero."""
         if coder.number(2, int(all(entries))):
             return list(range(len(entries)))
-        n_rows = shape[0] if len(shape) > 1 else 1
-        n_columns = len(entries) // n_rows
+        n_columns = _n_columns(entries, shape)
         hints = self._column_hints(n_columns)
-        places = _code_positions(coder, entries, n_rows, _neighbours(shape), hints)
+        places = _code_positions(coder, entries, _neighbours(shape), hints)
         if len(shape) > 1:
             counts = Counter(place // n_columns for place in places)
-            self._row_counts = [counts[r] for r in range(n_rows)]
+            self._row_counts = [counts[r] for r in range(shape[0])]
         return places
 
     def values(
@@ -88,7 +87,7 @@ class MatrixCode:
         if len(places) > MANY:
             code_frequencies(coder, entries, places)
             return
-        n_columns, offsets = math.prod(shape[1:]) or 1, _neighbours(shape)
+        n_columns, offsets = _n_columns(entries, shape), _neighbours(shape)
         self._values.loosen()
         self._n_matrices += 1
         for place in places:
@@ -106,6 +105,11 @@ class MatrixCode:
         return [self._row_counts[c * n_units // n_columns].bit_length() for c in range(n_columns)]
 
 
+def _n_columns(entries: list[int], shape: Sequence[int]) -> int:
+    """Entries in a row: all that belong to one output, and a vector is one row."""
+    return len(entries) // shape[0] if len(shape) > 1 else len(entries)
+
+
 def _neighbours(shape: Sequence[int]) -> list[int]:
     """How far before an entry its neighbours stand: left, and above where a row has lines."""
     n_columns = math.prod(shape[1:])
@@ -116,10 +120,10 @@ def _neighbours(shape: Sequence[int]) -> list[int]:
 
 
 def _code_positions(
-    coder: Coder, entries: list[int], n_rows: int, neighbours: list[int], hints: list[int]
+    coder: Coder, entries: list[int], neighbours: list[int], hints: list[int]
 ) -> list[int]:
     """Places of the entries that are not zero; empty rows and columns are named beforehand."""
-    n_columns = len(hints)
+    n_columns, n_rows = len(hints), len(entries) // len(hints)
     kept = [int(entry != 0) for entry in entries]
     rows = _code_flags(
         coder,

@@ -65,7 +65,7 @@ class _HuffmanTable:
         while word not in self._symbols:
             if len(word) == MAX_WORD:
                 raise ValueError("changed: bits that are no word of the code")
-            word += "01"[coder.number(2, int(target[len(word)] if target else 0))]
+            word += "01"[coder.number(2, int(target[len(word) : len(word) + 1] or 0))]
         return self._symbols[word]
 
 

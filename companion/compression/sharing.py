@@ -38,8 +38,8 @@ def share_weights(
     ones, so a step is a search for K - 1 boundaries and K differences of prefix sums.  The levels
     start evenly between smallest and largest weight ("linear", which keeps levels for the few large
     weights), at evenly spaced ranks ("density"), or at weights drawn with `generator` ("random").
-    A level that no weight is nearest to is dropped.  With `keep_zero` zero is one of the levels:
-    weights that are zero stay so, and the others share the remaining levels.
+    A level that no weight is nearest to moves to the weight farthest from its own.  With
+    `keep_zero` zero is one of the levels: weights that are zero stay so, the others share the rest.
 
     Source: Lloyd 1957; Han, Mao & Dally, "Deep Compression", ICLR 2016.
 
@@ -78,21 +78,23 @@ def _levels(
         levels = torch.linspace(x[0], x[-1], n_levels, dtype=x.dtype, device=x.device)
     elif init == "density":
         ranks = (torch.arange(n_levels, device=x.device) + 0.5) / n_levels * len(x)
-        levels = x[ranks.long()].unique_consecutive()
+        levels = x[ranks.long()]
     else:
         chosen = torch.randperm(len(distinct), generator=generator)[:n_levels]
         levels = distinct[chosen.to(x.device)].sort().values
     bounds = None
     for _ in range(max_iter):
-        middles = (levels[1:] + levels[:-1]) / 2
-        inner = torch.searchsorted(x, middles)
-        ends = torch.cat([inner.new_zeros(1), inner, inner.new_full((1,), len(x))])
+        inner = torch.searchsorted(x, (levels[1:] + levels[:-1]) / 2)
+        ends = torch.cat([inner.new_zeros(1), inner, inner.new_full((1,), len(x))])  # (K + 1,)
         if bounds is not None and torch.equal(ends, bounds):
             break
-        counts = ends.diff()  # (K,)
-        is_used = counts > 0
-        levels = (sums[ends].diff() / counts)[is_used]
-        bounds = ends if is_used.all() else None
+        bounds, counts = ends, ends.diff()
+        levels = (sums[ends].diff() / counts)[counts > 0]
+        n_unused = len(counts) - len(levels)
+        if n_unused:
+            distances = (distinct - levels[_nearest(distinct, levels)]).abs()
+            farthest = distinct[distances.topk(n_unused).indices]
+            levels, bounds = torch.cat([levels, farthest]).sort().values, None
     return levels.to(kept.dtype).unique_consecutive()
 
 

@@ -64,11 +64,14 @@ class TensorCode:
     def _plan(self, tensor: Tensor) -> tuple[int, Codebook, np.ndarray]:
         """The shortest way to write a tensor by an estimate: kind, codebook and integers."""
         raw = RAW, self._book, np.zeros(0)
-        if tensor.numel() == 0 or tensor.dtype == torch.bool or tensor.is_complex():
+        if tensor.is_complex():
+            raise ValueError("a complex tensor: the file knows real ones only")
+        if tensor.numel() == 0 or tensor.dtype == torch.bool:
             return raw
         if not tensor.is_floating_point():
-            fits = bool((tensor.abs() < MAX_MULTIPLE).all())
-            return (INTEGERS, self._book, tensor.long().flatten().numpy()) if fits else raw
+            integers = tensor.long().flatten().numpy()
+            fits = -MAX_MULTIPLE < integers.min() and integers.max() < MAX_MULTIPLE
+            return (INTEGERS, self._book, integers) if fits else raw
         values = tensor.float().flatten().numpy() + 0.0  # a zero has no sign
         if not tensor.isfinite().all() or not torch.equal(tensor.float().to(tensor.dtype), tensor):
             return raw
