@@ -84,14 +84,23 @@ class TensorCode:
         levels, counts = np.unique(values, return_counts=True)
         options = [(width * len(values), RAW + shift, self._book)]
         if len(levels) <= MAX_LEVELS:
-            bits = entropy_bits(counts.tolist()) + 8 * len(levels)  # about what the coder learns
             book = Codebook(levels[levels < 0][::-1], levels[levels > 0])
+            bits = self._estimate(counts, book.integers(values))
             options.append((bits + min(width, 32) * len(levels), LEVELS + shift, book))
             step = common_step(levels)
             if step is not None:
-                options.append((bits + 32, STEP, Codebook(step=step)))
+                book = Codebook(step=step)
+                options.append((self._estimate(counts, book.integers(values)) + 32, STEP, book))
         _, kind, book = min(options, key=lambda option: option[0])
         return (HALF if kind == HALF else kind), book, book.integers(values)
+
+    def _estimate(self, counts: np.ndarray, integers: np.ndarray) -> float:
+        """About how many bits the coder needs for the integers and for what it has to be told."""
+        n_numbers = int(integers.max() - integers.min()) + 1
+        if self._coder == "raw":
+            return len(integers) * float(np.log2(n_numbers))
+        entropy = entropy_bits(counts.tolist())
+        return entropy + (6 * n_numbers if self._coder == "huffman" else 8 * len(counts))
 
     def _code_book(self, coder: Coder, kind: int, book: Codebook) -> Codebook:
         if kind in (LEVELS, HALF_LEVELS):

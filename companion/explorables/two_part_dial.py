@@ -29,27 +29,36 @@ PREQUENTIAL = ("02", "mnist1d", "CNN", "prequential")  # the row of the ledger b
 PRESETS = (
     preset(
         "the shortest",
-        "PLACEHOLDER.",
+        "Fewer weights make the network shorter and the labels longer. Between is the shortest "
+        "message, less than half of what the labels take alone. Its network is neither the "
+        "smallest of the grid nor the most accurate.",
         density=0.3, n_levels=8, coder="arithmetic", labels="true", along="density", shown="bits",
     ),
     preset(
         "float32",
-        "PLACEHOLDER.",
+        "The labels cost next to nothing, and the network alone five times what they take without "
+        "one. Down to a few levels nothing is lost by rounding: most of those bits say nothing "
+        "about digits.",
         density=1.0, n_levels=0, coder="arithmetic", labels="true", along="levels", shown="bits",
     ),
     preset(
         "too small",
-        "PLACEHOLDER.",
+        "A short network that knows hardly anything: the labels cost nearly what they take alone, "
+        "and the network comes on top. Here nothing at all is the shorter message.",
         density=0.07, n_levels=4, coder="arithmetic", labels="true", along="density", shown="bits",
     ),
     preset(
         "equal words",
-        "PLACEHOLDER.",
+        "With as many bits for every number a zero costs what a weight does, so pruning saves "
+        "nothing: the shortest message keeps every weight. Pruning needs a coder that knows how "
+        "common zeros are.",
         density=0.3, n_levels=8, coder="raw", labels="true", along="density", shown="bits",
     ),
     preset(
         "shuffled labels",
-        "PLACEHOLDER.",
+        "Nothing connects these labels with their series, and no network pays: each of the 48 "
+        "messages is longer than the labels alone. What a network learns by heart costs it more "
+        "bits than it saves.",
         density=0.3, n_levels=8, coder="arithmetic", labels="random", along="density",
         shown="bits",
     ),
@@ -87,16 +96,14 @@ def compute_two_part_dial(
         ("labels", labels, LABELS), ("along", along, ALONG), ("shown", shown, SHOWN),
     ):  # fmt: skip
         if isinstance(value, bool) or value not in known:
-            raise ValueError(
-                f"no {name} {value!r}: expected one of {', '.join(map(str, known))}"
-            )
+            raise ValueError(f"no {name} {value!r}: expected one of {', '.join(map(str, known))}")
     cells = results["grids"][labels]
-    rows = [[_message(cells[f"{d:g}|{n}"], coder) for n in levels] for d in densities]
+    rows = [[_message(cells[f"{d}|{n}"], coder) for n in levels] for d in densities]
     place = (densities.index(density), levels.index(n_levels))
     every = [(row["total"], i, j) for i, line in enumerate(rows) for j, row in enumerate(line)]
     _, *shortest = min(every)
     bars = [line[place[1]] for line in rows] if along == "density" else rows[place[0]]
-    chosen = cells[f"{density:g}|{n_levels}"]
+    chosen = cells[f"{densities[place[0]]}|{n_levels}"]
     data: dict[str, Any] = {
         "densities": list(densities),
         "levels": list(levels),
@@ -230,8 +237,8 @@ def _draw_dial(data: dict[str, Any]) -> Figure:
     from companion import plotting
 
     figure, (left, middle, right) = plotting.panels(
-        1, 3, size=(3.0, 2.9),
-        titles=["thousand bits of both", "bits to send both", "one message, three coders"],
+        1, 3, size=(3.1, 3.0),
+        titles=["thousand bits to send both", "bits to send both", "one message, three coders"],
     )  # fmt: skip
     densities = [number(d) for d in data["densities"]]
     levels = [str(n) if n else "float32" for n in data["levels"]]
@@ -241,9 +248,7 @@ def _draw_dial(data: dict[str, Any]) -> Figure:
         for j, bits in enumerate(line):
             left.text(j, i, f"{bits / 1000:.1f}", ha="center", va="center", fontsize=7)
     i, j = data["shortest"]
-    left.add_patch(plotting.rectangle(j, i)) if hasattr(plotting, "rectangle") else left.plot(
-        j, i, "o", color="black", fillstyle="none", markersize=20
-    )
+    left.plot(j, i, "s", color="black", fillstyle="none", markersize=18)
     left.set_xticks(range(len(levels)), levels)
     left.set_yticks(range(len(densities)), densities)
     left.set(xlabel="levels", ylabel="density")
@@ -255,14 +260,15 @@ def _draw_dial(data: dict[str, Any]) -> Figure:
     middle.axhline(data["uniform"], color="black", linestyle=":", label="no network")
     if data["prequential"]:
         middle.axhline(data["prequential"], color="0.4", linestyle="--", label="prequential, CNN")
-    middle.set_xticks(x, densities)
-    middle.set(xlabel="density", ylim=(0, 1.45 * max(data["uniform"], *map(sum, zip(model, labels, strict=True)))))
+    middle.set_xticks(x, densities, fontsize=7)
+    highest = max(data["uniform"], *(bar["total"] for bar in data["bars"]))
+    middle.set(xlabel="density", ylim=(0, 1.4 * highest))
     middle.legend(ncols=2, loc="upper center")
     for y, message in enumerate(data["messages"]):
         start = 0
         for k, (name, bits) in enumerate(message["parts"]):
             right.barh(y, bits, left=start, color=plotting.COLORS[(0, 5, 6, 2, 3, 1)[k]],
-                       label=name if y == 0 and bits else None)  # fmt: skip
+                       label=name if y == 2 and bits else None)  # fmt: skip
             start += bits
     right.set_yticks(range(3), [message["name"] for message in data["messages"]])
     right.set(xlabel="bits", ylim=(-0.6, 4))
