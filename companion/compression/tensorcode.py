@@ -75,32 +75,22 @@ class TensorCode:
         values = tensor.float().flatten().numpy() + 0.0  # a zero has no sign
         if not tensor.isfinite().all() or not torch.equal(tensor.float().to(tensor.dtype), tensor):
             return raw
-        known = self._book.integers(values)
-        if known is not None:
-            return SAME_BOOK, self._book, known
         with np.errstate(over="ignore"):
             is_half = np.array_equal(values.astype(np.float16).astype(np.float32), values)
         width, shift = (16, 1) if is_half else (8 * tensor.element_size(), 0)
         levels, counts = np.unique(values, return_counts=True)
         options = [(width * len(values), RAW + shift, self._book)]
         if len(levels) <= MAX_LEVELS:
+            bits = entropy_bits(counts.tolist()) + 8 * len(levels)  # about what the coder learns
             book = Codebook(levels[levels < 0][::-1], levels[levels > 0])
-            bits = self._estimate(counts, book.integers(values))
             options.append((bits + min(width, 32) * len(levels), LEVELS + shift, book))
             step = common_step(levels)
             if step is not None:
-                book = Codebook(step=step)
-                options.append((self._estimate(counts, book.integers(values)) + 32, STEP, book))
+                options.append((bits + 32 + _spread(step, levels), STEP, Codebook(step=step)))
+            if self._book.integers(levels) is not None:
+                options.append((bits + _spread(self._book.step, levels), SAME_BOOK, self._book))
         _, kind, book = min(options, key=lambda option: option[0])
         return (HALF if kind == HALF else kind), book, book.integers(values)
-
-    def _estimate(self, counts: np.ndarray, integers: np.ndarray) -> float:
-        """About how many bits the coder needs for the integers and for what it has to be told."""
-        n_numbers = int(integers.max() - integers.min()) + 1
-        if self._coder == "raw":
-            return len(integers) * float(np.log2(n_numbers))
-        entropy = entropy_bits(counts.tolist())
-        return entropy + (6 * n_numbers if self._coder == "huffman" else 8 * len(counts))
 
     def _code_book(self, coder: Coder, kind: int, book: Codebook) -> Codebook:
         if kind in (LEVELS, HALF_LEVELS):
@@ -140,6 +130,11 @@ class TensorCode:
             self._matrices.values(coder, entries, shape, places)
         self._mark("values")
         return entries
+
+
+def _spread(step: np.float32 | None, levels: np.ndarray) -> float:
+    """Few large multiples of a small step are dearer than levels: bits to learn which occur."""
+    return 0 if step is None else 2 * float(np.abs(levels).max() / step)
 
 
 def _bytes(tensor: Tensor) -> bytes:

@@ -76,7 +76,7 @@ function buildTwoPartDial(page) {
     });
   }
   const box = (hue, opacity = 0.75) => ({ stroke: hue, "stroke-width": 9, "stroke-opacity": opacity });
-  const thousands = (bits) => format(bits / 1000, 1);
+  const thousands = (bits) => (bits / 1000).toFixed(1);
 
   function drawGrid(colours) {
     const { left, right, top, bottom } = GRID;
@@ -113,8 +113,8 @@ function buildTwoPartDial(page) {
     );
     grid.svg.replaceChildren(...parts);
     grid.title.textContent = isBits
-      ? "Thousand bits of both (framed: here; dashed: shortest)"
-      : "Test accuracy in % (framed: here; dashed: shortest)";
+      ? "Thousand bits (frame: here; dashes: shortest)"
+      : "Accuracy in % (frame: here; dashes: shortest)";
     grid.svg.setAttribute("aria-label", data.text);
   }
 
