@@ -47,8 +47,8 @@ def compress(
     "DeepCABAC", 2019 (from memory, unverified).
 
     Raises:
-        ValueError: an unknown coder, a density outside (0, 1], a complex tensor, or what `share_weights`
-            refuses.
+        ValueError: an unknown coder, a density outside (0, 1], a complex tensor,
+            or what `share_weights` refuses.
     """
     if coder not in CODERS:
         raise ValueError(f"coder must be one of {', '.join(CODERS)}, got {coder!r}")

@@ -264,6 +264,14 @@ def test_a_codebook_serves_the_next_tensor_too():
     assert once > 8 * 4 and twice - once < 200 * 3 / 8 + 4
 
 
+def test_levels_that_are_large_multiples_of_a_small_step_stay_levels():
+    """Any few half-precision values have a common step; a table of its multiples is no bargain."""
+    value = torch.tensor([1.0, 1.001, 0.3, -0.7]).half().float()[torch.arange(100) % 4]
+    assert common_step(value.numpy()) is not None
+    for coder in CODERS:
+        assert len(C.compress(Odd(value), coder=coder)) < 100 * 2 / 8 + 4 * 2 + 35
+
+
 def test_the_report_names_the_parts():
     model = sparse(small, 0.5, n_levels=5)
     rows = C.size_report(small(), C.compress(model))
