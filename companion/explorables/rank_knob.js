@@ -106,15 +106,15 @@ function buildRankKnob(page) {
       s("path", { class: "ce-cut", d: area(rank, full), fill: "currentColor", "fill-opacity": 0.22 }),
       s("path", { d: `M${x(rank)} ${top}V${bottom}`, ...line(colours.accent, "none", 2.4) }),
       s("path", { d: `M${x(energyRank)} ${top}V${bottom}`, ...line(colours.hues[1], "7 3") }),
-      s("path", { d: `M${x(breakEven)} ${top}V${bottom}`, ...line("currentColor", "2 3") }),
+      s("path", { d: `M${x(breakEven)} ${top + 52}V${bottom}`, ...line("currentColor", "2 3") }),
       s("path", { class: "ce-axis", d: `M${left} ${top}V${bottom}H${right}` }),
     ];
     for (let tick = 0; tick <= full; tick += step) {
-      parts.push(s("text", { x: x(tick), y: bottom + 16, "text-anchor": "middle" }, String(tick)));
+      parts.push(s("text", { x: x(tick), y: bottom + 16, "text-anchor": tick === full ? "end" : "middle" }, String(tick)));
     }
     parts.push(
       s("text", { x: (left + right) / 2, y: bottom + 32, "text-anchor": "middle" }, "place of the singular value"),
-      ...legend(right - 200, top + 12, [
+      ...legend(right - 210, top + 12, [
         [{ ...line(colours.hues[0]), "stroke-width": 9, "stroke-opacity": 0.8 }, `kept: ${percent(data.energy)} of the energy`],
         [line(colours.hues[1], "7 3"), `90 % of the energy: rank ${energyRank}`],
         [line("currentColor", "2 3"), `break-even: rank ${breakEven}`],
