@@ -44,9 +44,10 @@ from traitlets import Bool, Unicode, default
 from traitlets.config.loader import PyFileConfigLoader
 
 from companion.grading import results, sandbox
+from companion.grading.clean import rebuilt_notebook
 from companion.grading.client import WorkerClient
 from companion.grading.feedback import Book
-from companion.grading.rebuild import read_source, rebuild, rebuilt_notebook
+from companion.grading.rebuild import read_source, rebuild
 from companion.grading.reference import reference_limits
 from companion.grading.results import CellResult, Result
 from companion.workspace import CourseError

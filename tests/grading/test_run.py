@@ -10,7 +10,8 @@ import pytest
 from notebooks import cell, hidden, notebook, solution, write
 
 from companion.grading import bridge, feedback, results, run, sandbox
-from companion.grading.rebuild import read_source, rebuild, rebuilt_notebook
+from companion.grading.clean import rebuilt_notebook
+from companion.grading.rebuild import read_source, rebuild
 from companion.grading.results import CellResult, Result
 from companion.workspace import CourseError
 
