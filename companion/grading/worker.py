@@ -358,6 +358,9 @@ def versions() -> dict[str, str]:
 
 def preload() -> None:
     """Imports what forks are to find loaded."""
+    from companion.grading.light import import_torch
+
+    import_torch()
     import torch
 
     from companion.grading import checker, runtime  # noqa: F401
