@@ -86,9 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--seed",
         type=int,
-        default=0,
         metavar="S",
-        help="random numbers of the students' code and of the hidden tests",
+        help="random numbers of the students' code and of the hidden tests; "
+        "without it, one that nobody can guess",
     )
     command.add_argument(
         "--require-tier",

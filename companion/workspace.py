@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import json
 import shutil
@@ -245,9 +246,14 @@ def solution_cells(notebook: dict[str, Any]) -> dict[str, Cell]:
 def is_attempted(answer: str, released: str) -> bool:
     """Whether an answer differs from the text handed out by more than spaces and comments."""
     try:
-        return ast.dump(ast.parse(answer)) != ast.dump(ast.parse(released))
+        return ast.dump(ast.parse(answer)) != _dumped(released)
     except SyntaxError:
         return answer.split() != released.split()
+
+
+@functools.lru_cache(maxsize=64)
+def _dumped(source: str) -> str:
+    return ast.dump(ast.parse(source))
 
 
 def _complete(name: str, names: list[str], kind: str) -> str:

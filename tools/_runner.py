@@ -252,8 +252,8 @@ def _judged(fields: dict[str, Any], runtime: Any) -> tuple[dict[str, Any], list[
     job = _job_from(fields)
     plan = plan_of(job)
     names = names_of_student(
-        [cell.source for cell in job.cells if cell.kind == "solution"],
-        [cell.source for cell in plan.setup],
+        tuple(cell.source for cell in job.cells if cell.kind == "solution"),
+        tuple(cell.source for cell in plan.setup),
     )
     checker = Checker(plan, names, runtime, limits=Limits(job.seconds, job.seconds), seed=SEED,
                       stops_at_wrong=job.stop_at_failure)  # fmt: skip

@@ -29,6 +29,7 @@ from traitlets.config import Config
 from companion.grading.rebuild import handed_out
 from companion.grading.run import grade_class
 from tools._assignment import BEGIN_SOLUTION, END_SOLUTION, ROOT, Assignment, find
+from tools._runner import SEED
 from tools.release import course_config, generate
 from tools.stock import Graded, recorded
 from tools.variants import full_points, predicted
@@ -349,7 +350,7 @@ def run(root: Path, class_file: Path) -> list[str]:
     start = time.monotonic()
     config = prepare(root, assignment, students)
     print(f"{len(students)} submissions of {assignment.name}, two at a time", flush=True)
-    run = grade_class(root, assignment.name, workers=2)
+    run = grade_class(root, assignment.name, workers=2, seed=SEED)
     seconds = {result.student: result.seconds for result in run.results}
     course = config.CourseDirectory
     with Gradebook(course.db_url, course.course_id) as gradebook:

@@ -40,14 +40,15 @@ from nbgrader.dbutil import ALEMBIC_DIR
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solution, parse_utc
 from sqlalchemy.exc import SAWarning
-from traitlets import Bool, Unicode, default
+from traitlets import Bool, Integer, Unicode, default
 from traitlets.config.loader import PyFileConfigLoader
 
 from companion.grading import results, sandbox
+from companion.grading.clean import rebuilt_notebook
 from companion.grading.client import WorkerClient
 from companion.grading.feedback import Book
-from companion.grading.rebuild import read_source, rebuild, rebuilt_notebook
-from companion.grading.reference import reference_limits
+from companion.grading.rebuild import read_source, rebuild
+from companion.grading.reference import draw_seed, reference_limits
 from companion.grading.results import CellResult, Result
 from companion.workspace import CourseError
 
@@ -150,6 +151,7 @@ class SubmissionExporter(NotebookExporter):
                 "source": str(source),
                 "folder": os.path.abspath(os.path.dirname(filename)),
                 "rebuilt": str(rebuilt / source.name),
+                "seed": self.grader.seed,
                 "limits": self.grader.limits(source, _grading(course) / "reference"),
             }
         )
@@ -200,6 +202,14 @@ class GradeOutside(NbGraderPreprocessor):
         help="whether submissions may run without a sandbox, with all rights of the grader"
     ).tag(config=True)
 
+    seed = Integer(
+        help="random numbers of students' code and hidden tests; by default drawn once a process"
+    ).tag(config=True)
+
+    @default("seed")
+    def _seed_default(self) -> int:
+        return _seed_of_this_process()
+
     @default("allow_unsafe")
     def _allow_unsafe_default(self) -> bool:
         return os.environ.get("COMPANION_GRADING_UNSAFE") == "1"
@@ -231,7 +241,7 @@ class GradeOutside(NbGraderPreprocessor):
     def limits(self, source: Path, folder: Path) -> dict[str, float]:
         """Seconds of test cells.  Raises NbGraderException where the reference is not right."""
         try:
-            return reference_limits(source, self.chosen_tier(), folder, self.grade)
+            return reference_limits(source, self.chosen_tier(), folder, self.grade, self.seed)
         except CourseError as error:
             self.log.error("%s", error)
             raise NbGraderException(str(error)) from error
@@ -250,6 +260,13 @@ class GradeOutside(NbGraderPreprocessor):
                 cell.outputs = [nbformat.from_dict(output)]
                 remarks = ""
         return nb, resources
+
+
+@functools.cache
+def _seed_of_this_process() -> int:
+    seed = draw_seed()
+    log.info("the seed of this run is %d; c.GradeOutside.seed = %d repeats it", seed, seed)
+    return seed
 
 
 def _shown(cell: CellResult) -> str:

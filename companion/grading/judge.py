@@ -18,7 +18,8 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from operator import is_
 from typing import Any
 
 from companion.grading import results, sandbox
@@ -98,6 +99,30 @@ def _serve(
     os._exit(0)
 
 
+_END = object()
+
+
+def _contents(places: Iterable[Any]) -> dict[str, list[Any]]:
+    """What lies in the dicts, lists and sets of the modules of `companion`, by name."""
+    return {
+        f"{place.__name__}.{name}": list(_parts(value))
+        for place in places
+        if getattr(place, "__name__", "").startswith("companion.")
+        for name, value in vars(place).items()
+        if type(value) in (dict, list, set) and not name.startswith("__")
+    }
+
+
+def _parts(value: Any, depth: int = 0) -> Iterator[Any]:
+    """A value and all that lies in it, as far as containers lie in one another."""
+    yield value
+    if type(value) in (dict, list, set, tuple) and depth < 5:
+        inside = [*value, *value.values()] if type(value) is dict else value
+        for part in inside:
+            yield from _parts(part, depth + 1)
+        yield _END
+
+
 class Traces:
     """What test cells may leave behind in this process, as it was when this object was made."""
 
@@ -108,6 +133,7 @@ class Traces:
         self.memory = sandbox.memory_held()
         self.filters = list(warnings.filters)
         self.before = self._now()
+        self.contents = _contents(place for place, *_ in self.seal.kept)
 
     def found(self) -> list[str]:
         """Names of what differs, but for filters of warnings, which are put back.
@@ -121,6 +147,11 @@ class Traces:
         found = [name for name, value in now.items() if value != self.before.get(name)]
         if sandbox.memory_held() > self.memory + MOST_GROWTH:
             found.append("memory")
+        contents = _contents(place for place, *_ in self.seal.kept)
+        for name, before in self.contents.items():
+            now = contents.get(name, [])
+            if len(now) != len(before) or not all(map(is_, now, before)):
+                found.append(name)
         return found + self.seal.restore()
 
     @staticmethod

@@ -67,7 +67,8 @@ def names_used(tree: ast.AST) -> frozenset[str]:
     return frozenset(found)
 
 
-def names_of_student(solutions: Iterable[str], setup: Iterable[str]) -> frozenset[str]:
+@functools.lru_cache(maxsize=8)
+def names_of_student(solutions: tuple[str, ...], setup: tuple[str, ...]) -> frozenset[str]:
     """Functions and classes that must run in the student's process.
 
     Those that solution cells define, and helpers of setup cells that reach them.

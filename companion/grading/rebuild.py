@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import functools
-import hashlib
 import json
 import re
 import warnings
@@ -137,67 +136,6 @@ def rebuild(assignment: str, source: dict[str, Any], submission: dict[str, Any])
         notes=(*submission.get("notes", ()), *found.notes()),
         setup=tuple(setup),
     )
-
-
-def rebuilt_notebook(source_path: Path, plan: Plan) -> Any:
-    """The notebook in `solutions/` with the student's answers and extra cells (a NotebookNode).
-
-    An answer's checksum is that of the stub, so that nbgrader recognizes an answer left as it was.
-    """
-    import nbformat
-
-    notebook = nbformat.read(source_path, as_version=4)
-    answers = {answer.name: answer.source for answer in plan.written}
-    for question in plan.questions:
-        answers |= {c.name: c.typed or c.source for c in question.cells if c.kind == "solution"}
-    before: dict[str, list[Cell]] = {}
-    after: dict[str | None, list[Cell]] = {}
-    for run in (*(question.cells for question in plan.questions), plan.trailing):
-        waiting, last = [], None
-        for cell in run:
-            if cell.kind == "extra":
-                waiting.append(cell)
-            else:
-                before[cell.name], waiting, last = waiting, [], cell.name
-        after[last] = waiting
-
-    ids = {cell["id"] for cell in notebook.cells}
-    cells = []
-
-    def add(extras: list[Cell]) -> None:
-        for extra in extras:
-            node = nbformat.v4.new_code_cell(extra.typed or extra.source)
-            node["id"] = _fresh(f"extra-{extra.position}", ids)
-            cells.append(node)
-
-    for node in notebook.cells:
-        marks = node.metadata.get("nbgrader", {})
-        name = marks.get("grade_id") or node["id"]
-        if node.cell_type == "code":
-            node.outputs, node.execution_count = [], None
-        if marks.get("solution"):
-            node.source = handed_out(node.source, node.cell_type)
-        if marks.get("grade") or marks.get("solution") or marks.get("locked"):
-            marks["checksum"] = checksum(node)
-            marks["cell_type"] = node.cell_type
-        node.source = answers.get(name, node.source)
-        add(before.get(name, []))
-        cells.append(node)
-        add(after.get(name, []))
-    add(after.get(None, []))
-    notebook.cells = cells
-    nbformat.validate(notebook)
-    return notebook
-
-
-def checksum(node: Any) -> str:
-    """What `compute_checksum` of nbgrader gives, whose import takes half as long as torch."""
-    marks = node.metadata.nbgrader
-    is_grade, is_solution = marks.get("grade", False), marks.get("solution", False)
-    is_locked = not is_solution and (is_grade or marks.get("locked", False))
-    parts = [node.source, node.cell_type, str(is_grade), str(is_solution), str(is_locked)]
-    parts += [marks["grade_id"], *([str(float(marks["points"]))] if is_grade else [])]
-    return hashlib.md5("".join(parts).encode()).hexdigest()
 
 
 def handed_out(source: str, cell_type: str = "code") -> str:
@@ -581,13 +519,6 @@ def _longest_increasing(numbers: list[int]) -> set[int]:
         before = [run for run in best if run[-1] < number]
         best.append([*max(before, key=len, default=[]), number])
     return set(max(best, key=len, default=[]))
-
-
-def _fresh(wanted: str, taken: set[str]) -> str:
-    while wanted in taken:
-        wanted += "-x"
-    taken.add(wanted)
-    return wanted
 
 
 def _stripped(text: str) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from companion.grading import results
 from companion.grading.results import Result
@@ -14,24 +16,30 @@ from companion.workspace import CourseError
 FACTOR, LEAST, MOST = 10.0, 10.0, 180.0  # so many times the reference, within seconds
 
 
+def draw_seed() -> int:
+    """A seed that nobody can guess, for one run over a class."""
+    return 1 + secrets.randbelow(10**9)
+
+
 def reference_limits(
-    source: Path, tier: str, folder: Path, grade: Callable[[dict[str, str]], Result]
+    source: Path, tier: str, folder: Path, grade: Callable[[dict[str, Any]], Result], seed: int
 ) -> dict[str, float]:
     """Limits by test cell, for the notebook `source` in `solutions/`; `grade` takes a Job's fields.
 
     The reference passes through the same path as everybody, which proves that every test works
-    outside of the student's process.  The outcome is kept in `folder` until source, library or
-    tier change.  Raises CourseError where the reference misses a point.
+    outside of the student's process, and with the random numbers of this `seed`.  The outcome is
+    kept in `folder` until source, library, tier or seed change.  Raises CourseError where the
+    reference misses a point.
     """
     assignment = source.stem
-    key, kept = _key(source, tier), folder / f"{assignment}.json"
+    key, kept = _key(source, tier, seed), folder / f"{assignment}.json"
     if kept.is_file():
         stored = json.loads(kept.read_text(encoding="utf-8"))
         if stored["key"] == key:
             return stored["limits"]
     result = grade(
         {"assignment": assignment, "student": "reference", "source": str(source),
-         "folder": str(source.parent)}
+         "folder": str(source.parent), "seed": seed}
     )  # fmt: skip
     missed = [cell for cell in result.cells if cell.status != results.OK]
     if missed:
@@ -47,8 +55,8 @@ def reference_limits(
     return limits
 
 
-def _key(source: Path, tier: str) -> str:
-    digest = hashlib.sha256(tier.encode())
+def _key(source: Path, tier: str, seed: int) -> str:
+    digest = hashlib.sha256(f"{tier} {seed}".encode())
     package = Path(__file__).resolve().parents[1]
     for path in (source, *sorted(package.rglob("*.py"))):
         digest.update(path.read_bytes())

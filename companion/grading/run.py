@@ -21,7 +21,7 @@ from companion.grading import canaries, feedback, results, sandbox
 from companion.grading.client import WorkerClient
 from companion.grading.light import import_jsonschema
 from companion.grading.rebuild import read_source
-from companion.grading.reference import reference_limits
+from companion.grading.reference import draw_seed, reference_limits
 from companion.grading.results import Result
 from companion.grading.worker import Job
 from companion.workspace import CourseError
@@ -35,6 +35,7 @@ class ClassRun:
     tier: str
     results: tuple[Result, ...]
     seconds: float
+    seed: int
     problems: tuple[str, ...] = field(default=())
 
     @property
@@ -70,12 +71,13 @@ def grade_class(
     *,
     students: Sequence[str] = (),
     workers: int = 2,
-    seed: int = 0,
+    seed: int | None = None,
     require_tier: str | None = None,
     show: TextIO = sys.stderr,
 ) -> ClassRun:
     """Grades `build/grading/submitted/*/<assignment>/` below `root`.
 
+    Without a seed one is drawn, so that nobody knows the inputs of hidden tests beforehand.
     Raises CourseError before anything is graded: no such assignment, no submission, no sandbox,
     or a reference solution that does not get full points.
     """
@@ -90,12 +92,13 @@ def grade_class(
         raise CourseError(f"nothing was handed in for {assignment} in {grading / 'submitted'}")
     tier = choose_tier(require_tier)
     start = time.monotonic()
+    seed = draw_seed() if seed is None else seed
     pool = _Pool(min(workers, len(chosen)), tier)
     # While the workers import torch and grade the reference, this process imports nbgrader.
     importing = threading.Thread(target=_import_bridge, daemon=True)
     importing.start()
     try:
-        limits = reference_limits(source, tier, grading / "reference", pool.grade)
+        limits = reference_limits(source, tier, grading / "reference", pool.grade, seed)
         _enter_into_gradebook(root, assignment, source)
         jobs = [
             Job(assignment, name, str(source), str(path), seed=seed, limits=limits,
@@ -121,7 +124,7 @@ def grade_class(
     finally:
         pool.close()
     in_order = tuple(found[name] for name in sorted(found))
-    return ClassRun(assignment, tier, in_order, time.monotonic() - start, tuple(problems))
+    return ClassRun(assignment, tier, in_order, time.monotonic() - start, seed, tuple(problems))
 
 
 def _import_bridge() -> None:
@@ -267,4 +270,5 @@ def table(run: ClassRun) -> Iterator[str]:
         f"{len(run.results)} submissions in {run.seconds:.1f} s, {per_minute:.0f} a minute; "
         f"sandbox: {run.tier}"
     )
+    yield f"seed: {run.seed}; `--seed {run.seed}` draws the same random numbers again"
     yield from run.problems

@@ -29,6 +29,7 @@ from typing import Any
 
 import companion
 from companion.grading import sandbox
+from companion.grading.light import import_torch
 from companion.grading.sandbox import Policy
 
 # Modules of `companion` that run the course, and that no answer imports.
@@ -47,6 +48,7 @@ WATCH_SECONDS = 0.1
 
 def preload(arrays: dict[str, dict[str, Any]]) -> Any:
     """Imports what student code uses; puts the training arrays where `load` finds them."""
+    import_torch()
     for name in PRELOAD:
         importlib.import_module(name)
     import torch

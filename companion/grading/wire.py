@@ -36,6 +36,7 @@ TORCH_TYPES = {
         torch.bfloat16, torch.float32, torch.float64, torch.complex64, torch.complex128,
     )
 }  # fmt: skip
+ARRAY_TYPES = frozenset(TORCH_TYPES) - {"bfloat16"}  # those that NumPy has too
 NUMPY_KINDS = "biufc"
 # Where a function or class may be sent by name instead of by what it holds.
 NAMED_IN = ("torch", "torch.nn", "torch.nn.functional", "torch.optim", "numpy", "math", "builtins")
@@ -89,7 +90,8 @@ class Channel:
         n_header, n_body = LENGTHS.unpack(self._exactly(LENGTHS.size))
         if n_header > MAX_HEADER or n_header + n_body > MAX_FRAME:
             raise WireError(f"a frame of {n_header + n_body} bytes")
-        text, body = self._exactly(n_header), self._exactly(n_body)
+        frame = self._exactly(n_header + n_body)
+        text, body = frame[:n_header], frame[n_header:]
         try:
             header = json.loads(bytes(text))
         except (ValueError, RecursionError) as error:
@@ -219,6 +221,11 @@ class Encoder:
     def _tensor(self, value: torch.Tensor) -> Any:
         with torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
             dtype = str(value.dtype).removeprefix("torch.")
+            if type(value) is torch.Tensor and dtype in ARRAY_TYPES and _is_plain(value):
+                data = value.detach().numpy().tobytes()
+                order = list(range(value.ndim))
+                n_bytes = self._buffer(data)
+                return ["tensor", dtype, list(value.shape), value.requires_grad, n_bytes, order]
             if value.layout is not torch.strided or dtype not in TORCH_TYPES or value.is_meta:
                 raise Unsupported(
                     f"a tensor of dtype {dtype}, layout {value.layout} and device {value.device} "
@@ -299,9 +306,10 @@ class Decoder:
             raise ValueError("shape and bytes differ")
         if len(order) != len(shape) or sorted(order) != list(range(len(shape))):
             raise ValueError("no order of dimensions")
-        flat = torch.frombuffer(data, dtype=kind) if data else torch.empty(0, dtype=kind)
-        laid = flat.reshape([shape[dim] for dim in order])
-        tensor = laid.permute([order.index(dim) for dim in range(len(shape))])
+        tensor = torch.frombuffer(data, dtype=kind) if data else torch.empty(0, dtype=kind)
+        tensor = tensor.reshape([shape[dim] for dim in order])
+        if any(dim != place for place, dim in enumerate(order)):
+            tensor = tensor.permute([order.index(dim) for dim in range(len(shape))])
         return tensor.requires_grad_() if wants is True and tensor.is_floating_point() else tensor
 
     def _array(self, _: int, dtype: str, shape: list[int], n_bytes: int) -> np.ndarray:
@@ -356,6 +364,17 @@ class Decoder:
 def text(value: Any, limit: int | None = None) -> str:
     """A string of at most `limit` characters, each of which can be written to a file."""
     return str(value)[:limit].encode("utf-8", "replace").decode()
+
+
+def _is_plain(value: torch.Tensor) -> bool:
+    """Whether a tensor lies in memory as its shape says, here, with nothing left to apply."""
+    return (
+        value.layout is torch.strided
+        and value.device.type == "cpu"
+        and value.is_contiguous()
+        and not value.is_conj()
+        and not value.is_neg()
+    )
 
 
 def _sizes(shape: list[int]) -> list[int]:

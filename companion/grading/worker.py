@@ -33,9 +33,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from companion.grading import results, sandbox
+from companion.grading.clean import rebuilt_json
 from companion.grading.judge import Judge
 from companion.grading.names import code_reached, names_of_student
-from companion.grading.rebuild import Plan, is_hidden, read_source, rebuild, rebuilt_notebook
+from companion.grading.rebuild import Plan, is_hidden, read_source, rebuild
 from companion.grading.results import CellResult, Result
 from companion.grading.sandbox import Policy
 from companion.grading.submission import Malformed, find_notebook, read_notebook
@@ -248,6 +249,7 @@ def prepare(assignment: str, path: Path, _: int, seed: int) -> tuple[str, ...]:
     for cell in (*plan.setup, *plan.tests):
         compiled(cell, seed)
     own_words((*plan.setup, *plan.tests))
+    names_of_student(_solutions(source), tuple(cell.source for cell in plan.setup))
     for cell in plan.setup:
         imports = [
             n for n in ast.parse(cell.source).body if isinstance(n, ast.Import | ast.ImportFrom)
@@ -288,7 +290,7 @@ def graded(job: Job, parent: Runtime) -> Result:
             plan = rebuild(job.assignment, source, submission)
     except Malformed as error:
         return failed(job, parent.policy.tier, results.MALFORMED, str(error))
-    names = names_of_student(_solutions(source), [cell.source for cell in plan.setup])
+    names = names_of_student(_solutions(source), tuple(cell.source for cell in plan.setup))
     limits = Limits(job.cell_seconds, job.test_seconds, job.limits, job.submission_seconds)
     checker = Checker(plan, names, parent, limits=limits, seed=job.seed)
     try:
@@ -319,22 +321,21 @@ def _time_limit(seconds: float) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _solutions(source: dict[str, Any]) -> list[str]:
+def _solutions(source: dict[str, Any]) -> tuple[str, ...]:
     """The texts of the cells that students fill with code."""
     settings = [(cell, cell["metadata"].get("nbgrader", {})) for cell in source["cells"]]
-    return [
+    return tuple(
         "".join(cell["source"])
         for cell, marks in settings
         if marks.get("solution") and not marks.get("grade")
-    ]
+    )
 
 
 def _write_rebuilt(job: Job, plan: Plan) -> None:
-    import nbformat
-
     path = Path(job.rebuilt)
     path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(rebuilt_notebook(Path(job.source), plan), path)
+    notebook = rebuilt_json(Path(job.source), plan)
+    path.write_text(json.dumps(notebook, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def failed(job: Job, tier: str, status: str, message: str) -> Result:
@@ -360,10 +361,9 @@ def versions() -> dict[str, str]:
 
 def preload() -> None:
     """Imports what forks are to find loaded."""
-    from companion.grading.light import import_jsonschema
+    from companion.grading.light import import_torch
 
-    import_jsonschema()
-    import nbformat  # noqa: F401
+    import_torch()
     import torch
 
     from companion.grading import checker, runtime  # noqa: F401

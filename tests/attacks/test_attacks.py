@@ -16,7 +16,8 @@ from dataclasses import replace
 import pytest
 
 from companion.grading import checker, feedback, results, sandbox
-from companion.grading.rebuild import rebuild, rebuilt_notebook
+from companion.grading.clean import rebuilt_notebook
+from companion.grading.rebuild import rebuild
 from companion.grading.submission import read_notebook
 from tests.attacks.bank import QUESTIONS, TARGET, TESTS, Case, source
 from tests.attacks.cases import CASES

@@ -22,7 +22,8 @@ from traitlets.config.loader import PyFileConfigLoader
 
 from companion.grading import bridge, results
 from companion.grading.bridge import GradebookWriter
-from companion.grading.rebuild import read_source, rebuild, rebuilt_notebook
+from companion.grading.clean import rebuilt_notebook
+from companion.grading.rebuild import read_source, rebuild
 from companion.grading.results import CellResult, Result
 from companion.grading.submission import Malformed, find_notebook, read_notebook
 from companion.grading.worker import Job, failed

@@ -99,11 +99,18 @@ def test_it_ends_after_what_is_unusual(judge, status):
         ("import matplotlib.pyplot as plt; plt.rcParams['font.size'] = 31", "style of figures"),
         ("torch.Tensor.sum = max", "Tensor.sum"),
         ("from companion import checks; checks.close = print", "companion.checks.close"),
+        ("from companion import device; device.AVAILABLE['cuda'] = True",
+         "companion.device.AVAILABLE"),
+        ("from companion.grading.wire import TORCH_TYPES as t; t['bool'] = t.pop('bool')",
+         "companion.grading.wire.TORCH_TYPES"),
+        ("from companion import device; device._warned.add('left')", "companion.device._warned"),
         (f"import builtins; builtins.kept = b'x' * {MOST_GROWTH + 2**20}", "memory"),
     ],
 )  # fmt: skip
 def test_it_ends_where_a_test_cell_left_a_trace(judge, code, trace):
     import matplotlib.pyplot  # noqa: F401  (as the worker does before it forks)
+
+    from companion.grading import checker  # noqa: F401
 
     says = "import os, time, torch\nfrom companion.grading.judge import Traces\n"
     one = judge()

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nbgrader.utils import compute_checksum
 
+from companion.grading.clean import checksum, rebuilt_notebook
 from companion.grading.ipython import plain_python
-from companion.grading.rebuild import checksum, read_source, rebuild, rebuilt_notebook
+from companion.grading.rebuild import read_source, rebuild
 from companion.grading.submission import read_notebook
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,7 +10,8 @@ import pytest
 from notebooks import cell, hidden, notebook, solution, write
 
 from companion.grading import bridge, feedback, results, run, sandbox
-from companion.grading.rebuild import read_source, rebuild, rebuilt_notebook
+from companion.grading.clean import rebuilt_notebook
+from companion.grading.rebuild import read_source, rebuild
 from companion.grading.results import CellResult, Result
 from companion.workspace import CourseError
 
@@ -119,14 +120,27 @@ def test_everybody_is_graded_and_told(course):
     assert "ada" in lines and "3/3" in lines and "a minute; sandbox: bubblewrap" in lines
 
 
+def test_each_run_draws_a_seed_says_it_and_can_be_repeated(course):
+    first, second = (run.grade_class(course, "small", show=io.StringIO()) for _ in range(2))
+    assert first.seed != second.seed  # the same by chance once in 10⁹ times
+    for done in (first, second):
+        assert {result.seed for result in done.results} == {done.seed}
+        assert f"--seed {done.seed}" in "\n".join(run.table(done))
+    seeds = [job.seed for job in StandIn.asked]
+    assert seeds == [first.seed] * (len(seeds) // 2) + [second.seed] * (len(seeds) // 2)
+    again = run.grade_class(course, "small", seed=second.seed, show=io.StringIO())
+    assert sorted(job.student for job in StandIn.asked[len(seeds) :]) == ["ada", "bob", "eve"]
+    assert again.seed == second.seed
+
+
 def test_the_reference_gives_the_limits_and_is_kept(course):
-    run.grade_class(course, "small", show=io.StringIO())
+    run.grade_class(course, "small", seed=1, show=io.StringIO())
     assert [job.student for job in StandIn.asked][0] == "reference"
     assert StandIn.asked[1].limits == {"test_double": 30.0, "hidden_double": 30.0}
-    run.grade_class(course, "small", show=io.StringIO())
+    run.grade_class(course, "small", seed=1, show=io.StringIO())
     assert [job.student for job in StandIn.asked].count("reference") == 1
     write(course / "solutions" / "small", "small", notebook(*SOURCE["cells"], cell("1")))
-    run.grade_class(course, "small", show=io.StringIO())
+    run.grade_class(course, "small", seed=1, show=io.StringIO())
     assert [job.student for job in StandIn.asked].count("reference") == 2
 
 
