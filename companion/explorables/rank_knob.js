@@ -12,7 +12,6 @@ function buildRankKnob(page) {
     const ranks = setup.ranks[name];
     return page.slider(`rank_${name}`, {
       label, min: 0, max: ranks.length - 1, onchange: () => ({ layer: name }),
-      write: (value) => (value === ranks.at(-1) ? `${value} (whole)` : String(value)),
       read: (place) => ranks[place], place: (value) => ranks.indexOf(value),
     });
   };

@@ -3,7 +3,7 @@ function buildTwoPartDial(page) {
   // Heights in CSS pixels; the widths are what the page leaves.
   const GRID = { height: 232, left: 62, right: 340, top: 6, bottom: 192 };
   const BARS = { height: 232, left: 50, right: 340, top: 6, bottom: 192 };
-  const MESSAGES = { height: 130, left: 84, right: 700, top: 24, bottom: 94 };
+  const MESSAGES = { height: 130, left: 94, right: 700, top: 24, bottom: 94 };
   let data = null;
 
   const percent = (share) => `${brief(100 * share)} %`;
@@ -184,7 +184,7 @@ function buildTwoPartDial(page) {
     for (const tick of roundSteps(highest)) {
       parts.push(
         s("path", { class: "ce-grid", d: `M${x(tick)} ${top}V${bottom}` }),
-        s("text", { x: x(tick), y: bottom + 16, "text-anchor": "middle" }, format(tick)),
+        s("text", { x: x(tick), y: bottom + 16, "text-anchor": x(tick) > right - 16 ? "end" : "middle" }, format(tick)),
       );
     }
     data.messages.forEach((message, i) => {

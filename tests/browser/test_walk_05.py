@@ -74,7 +74,7 @@ def test_the_dial_turns_by_keyboard_and_by_a_click(reader: Reader) -> None:
         assert account.inner_text().replace("\u00a0", " ").startswith(says)
 
     chart = root.locator(".ce-grid svg")
-    dial.must_answer("a click into the grid", lambda: click_into(reader, chart, 0.3))
+    dial.must_answer("a click into the grid", lambda: click_into(reader, chart, 0.2))
     assert " on 2 levels" in account.inner_text()
     chart = root.locator(".ce-bars svg")
     dial.must_answer("a click into the bars", lambda: click_into(reader, chart, 0.2))
