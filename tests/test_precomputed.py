@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import math
 import random
 from statistics import mean, stdev
 from typing import Any
@@ -9,12 +11,14 @@ from typing import Any
 import pytest
 import torch
 
-from companion import codelength
+from companion import codelength, compression, models
 from companion.codelength import prequential_bits
+from companion.compression.labelfile import read_labels, read_net
 from companion.data import load
 from companion.storage import precomputed
 from companion.training import standard_fit
 from tools import precompute, precompute_02
+from tools.precompute_05_lenet import error, fold
 
 UNIFORM = codelength.uniform_bits(4000, 10)
 
@@ -280,3 +284,54 @@ def test_what_differs_is_found_at_its_place() -> None:
     assert [len(some) for some in said] == [1, 2] and "total: stored 200.0, now 215.0" in said[0][0]
     assert differing(one, {"a": 1}) == [": stored ['a', 'block_bits', 'c'], now ['a']"]
     assert differing({"a": [1]}, {"a": [1, 2]}) == [".a: stored 1 entries, now 2"]
+
+
+LENETS = {"lenet_300_100": models.lenet_300_100, "lenet5": models.lenet5_caffe}
+
+
+@pytest.mark.parametrize("name", LENETS)
+def test_files_of_the_two_networks_in_chapter_05(name: str) -> None:
+    """At most 0.2 points more errors over five folds and two seeds, at least 60 times smaller."""
+    stored = precomputed("05", name)
+    rows = stored["rows"]
+    assert len(rows) >= 10 and len({row["fold"] for row in rows}) == 5
+    assert mean(row["small_error"] - row["dense_error"] for row in rows) <= 0.2
+    assert min(row["ratio"] for row in rows) >= 60
+
+
+@pytest.mark.parametrize("name", LENETS)
+def test_a_stored_file_is_the_network_that_it_says_in_chapter_05(name: str) -> None:
+    """Read again: its length, its errors on the fold that it never saw, and its own bytes."""
+    stored = precomputed("05", name)
+    blob, row = base64.b64decode(stored["file"]), stored["rows"][0]
+    model = compression.decompress(blob, LENETS[name]())
+    assert len(blob) == row["n_bytes"]
+    assert row["ratio"] == pytest.approx(4 * models.n_parameters(model) / len(blob), abs=1e-3)
+    assert error(model, fold(row["fold"])[1]) == pytest.approx(row["small_error"], abs=0.11)
+    assert compression.compress(model) == blob
+
+
+def test_the_labels_come_out_of_their_file_in_chapter_05() -> None:
+    """At most 5,500 bits for network and labels, whatever the number of threads that read them."""
+    data, rows = load("mnist1d"), precomputed("05", "label_file")["rows"]
+    assert len(rows) >= 3
+    for row in rows:
+        blob = base64.b64decode(row["file"])
+        assert 8 * len(blob) == row["total_bits"] <= 5500
+        assert 0 < read_net(blob)[1] == pytest.approx(row["model_bits"], abs=1)
+    assert torch.equal(read_labels(blob, data.inputs), data.targets)
+
+
+def test_the_dial_has_a_minimum_inside_in_chapter_05() -> None:
+    grid = precomputed("05", "dial")["grids"]
+
+    def totals(labels: str) -> dict[str, float]:
+        return {
+            name: mean(cell["model_bits"]["arithmetic"]) + mean(cell["data_bits"])
+            for name, cell in grid[labels].items()
+        }
+
+    true, uniform = totals("true"), 4000 * math.log2(10)
+    best = min(true, key=true.__getitem__)
+    assert true[best] < uniform / 2 and best.split("|")[0] not in ("1.0", "0.07")
+    assert min(totals("random").values()) > uniform

@@ -44,9 +44,7 @@ class Recipe:
     choice_seeds: tuple[int, ...]
 
 
-LENET_300_100 = Recipe(
-    models.lenet_300_100, 1, 3e-3, 1000, 5000, 8, (0.03, 0.05, 0.07), (7, 8, 9)
-)
+LENET_300_100 = Recipe(models.lenet_300_100, 1, 3e-3, 1000, 5000, 8, (0.03, 0.05, 0.07), (7, 8, 9))
 LENET5 = Recipe(models.lenet5_caffe, 1, 2e-3, 300, 1500, 4, (0.01, 0.015, 0.025), (7,))
 
 
