@@ -147,8 +147,12 @@ def lines(
     level: tuple[float, str] | None = None,
     size: tuple[float, float] = (4.6, 2.9),
     marker: str = "",
+    xticks: Sequence[float] = (),
 ) -> Figure:
-    """One labelled curve `(x, y)` per entry; `level` draws a named horizontal line."""
+    """One labelled curve `(x, y)` per entry; `level` draws a named horizontal line.
+
+    `xticks`: where the x axis is labelled, which a logarithmic one may otherwise do too densely.
+    """
     figure, ax = panels(size=size, titles=[title], xlabel=xlabel, ylabel=ylabel)
     for i, (name, (x, y)) in enumerate(curves.items()):
         ax.plot(x, y, label=name, color=COLORS[i % 7], linestyle=LINES[i % 7], marker=marker,
@@ -160,6 +164,9 @@ def lines(
     _draw_level(ax, level)
     if len(curves) > 1 or level is not None:
         ax.legend()
+    if xticks:
+        ax.set_xticks(xticks, [f"{x:g}" for x in xticks])
+        ax.set_xticks([], minor=True)
     return figure
 
 
