@@ -234,7 +234,8 @@ class Encoder:
             plain = value.detach().as_subclass(torch.Tensor)
             laid = plain.cpu().resolve_conj().resolve_neg().clone()  # keeps the order of dimensions
             order = sorted(range(laid.ndim), key=lambda dim: (-laid.stride(dim), -laid.shape[dim]))
-            flat = laid.permute(order).reshape(-1)
+            flat = laid.new_empty(laid.numel())  # one value may have any stride, this has 1
+            flat.copy_(laid.permute(order).reshape(-1))
             data = flat.view(torch.uint8).numpy().tobytes()
         n_bytes = self._buffer(data)
         return ["tensor", dtype, list(plain.shape), value.requires_grad, n_bytes, order]

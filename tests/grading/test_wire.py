@@ -79,6 +79,13 @@ def test_tensors_arrive_with_dtype_shape_values_and_layout(data):
     assert torch.equal(back, tensor) or tensor.isnan().any()
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int64, torch.bool, torch.bfloat16])
+def test_a_view_of_one_value_crosses_whatever_its_strides(dtype):
+    row = torch.arange(6).reshape(1, 6).to(dtype)
+    for view in (row[:, 2], row[:, 1:2], row[:, ::6], row[0, 3].expand(1), row[:, 4:5].T):
+        assert torch.equal(crossed(view), view)
+
+
 @pytest.mark.parametrize(
     "value",
     [
