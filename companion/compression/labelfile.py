@@ -30,6 +30,8 @@ LARGEST_FREQUENCY = 1 << 12
 LARGEST_EXACT = float(1 << 53)
 MAX_WEIGHTS = 1 << 20
 CHECK_BYTES = 2  # of the labels
+MAX_LAYERS, LARGEST_EXPONENT = 100, 60
+IMPOSSIBLE = "not a file of labels, or a changed one: it describes an impossible network"
 
 
 class Convolution(NamedTuple):
@@ -152,6 +154,8 @@ def _code_net(coder: Encoder | Decoder, net: IntegerNet | None) -> IntegerNet:
     scale, scale_exponent = (
         number(v) for v in ((net.scale, net.scale_exponent) if net else (0, 0))
     )
+    if not (1 <= n_layers <= MAX_LAYERS and scale > 0 and 0 <= scale_exponent <= LARGEST_EXPONENT):
+        raise ValueError(IMPOSSIBLE)
     n_in = 1
     for i in range(n_layers):
         given = net.layers[i] if net else None
@@ -160,8 +164,14 @@ def _code_net(coder: Encoder | Decoder, net: IntegerNet | None) -> IntegerNet:
         stride = number(given.stride if given else 0)
         exponent = number(given.bias_exponent if given else 0)
         n = n_out * n_in * kernel_size
-        if not (0 < n <= MAX_WEIGHTS and stride > 0):
-            raise ValueError("not a file of labels: it describes an impossible network")
+        is_last = i == n_layers - 1
+        if (
+            min(n_out, kernel_size, stride) < 1
+            or (kernel_size != 1 if is_last else kernel_size % 2 == 0)
+            or n > MAX_WEIGHTS
+            or abs(exponent) > LARGEST_EXPONENT
+        ):
+            raise ValueError(IMPOSSIBLE)
         old = given.weight.flatten().tolist() if given else [0] * n
         weight = torch.tensor([number(v, i) for v in old]).view(n_out, n_in, kernel_size)
         bias = [number(v, "bias") for v in (given.bias.tolist() if given else [0] * n_out)]

@@ -1,4 +1,4 @@
-"""Quantization, pruning, surgery, low rank, costs and distillation on every device."""
+"""Quantization, pruning, surgery, low rank, codes, files and distillation on every device."""
 
 from __future__ import annotations
 
@@ -190,6 +190,62 @@ def _(where):
         lr=0.01,
     )  # fmt: skip
     return [torch.tensor(history.step_loss)]
+
+
+for name in ("share_weights", "SharedWeights"):
+
+    @case(name)
+    def _(where):
+        shared = compression.share_weights(TABLE.to(where), 5, keep_zero=True)
+        return same_device([shared.codes, shared.codebook, shared.values()], where)
+
+
+MESSAGE = [0, 2, 2, 1, 2, 0, 2, 2]
+
+
+@case("ArithmeticCoder")
+def _(where):
+    coder = compression.ArithmeticCoder([2, 1, 5])
+    return [torch.tensor(coder.decode(coder.encode(MESSAGE), len(MESSAGE)))]
+
+
+for name in ("Encoder", "Decoder"):
+
+    @case(name)
+    def _(where):
+        encoder = compression.Encoder()
+        for symbol in MESSAGE:
+            encoder.number(3, symbol)
+        decoder = compression.Decoder(encoder.finish())
+        return [torch.tensor([decoder.number(3) for _ in MESSAGE])]
+
+
+for name in ("huffman_code", "huffman_encode", "huffman_decode", "canonical", "kraft_sum"):
+
+    @case(name)
+    def _(where):
+        words = compression.huffman_code({0: 2, 1: 1, 2: 5})
+        bits = compression.huffman_encode(MESSAGE, words)
+        lengths = compression.canonical({symbol: len(word) for symbol, word in words.items()})
+        found = [*compression.huffman_decode(bits, words), compression.kraft_sum(lengths)]
+        return [torch.tensor([float(x) for x in found])]
+
+
+@case("entropy_bits")
+def _(where):
+    return [torch.tensor([compression.entropy_bits([2, 1, 5])])]
+
+
+for name in ("compress", "decompress", "size_report", "SizeRow"):
+
+    @case(name)
+    def _(where):
+        model = mlp(where)
+        blob = compression.compress(model, density=0.3, n_levels=4)
+        again = compression.decompress(blob, mlp(where))
+        rows = compression.size_report(again, blob)
+        assert sum(row.bits for row in rows) == 8 * len(blob)
+        return [torch.tensor(list(blob)), *same_device(weights(again), where)]
 
 
 def test_every_public_name_has_a_case():
