@@ -9,6 +9,7 @@ Exceptions are written where they apply:
   `<!-- allow: WORD REASON -->`      this markdown cell may use WORD
   cell tag `shared`                  this definition is the library's own, compared by syntax tree;
                                      `metadata.companion.shared` names its module if it is another
+  cell tag `alone`                   imports stand in this cell: it runs without the others
   tags `nbval-ignore-output`, `nbval-skip`   with `metadata.companion.reason`, at most three
 """
 
@@ -130,9 +131,11 @@ def no_semicolons(notebook: NotebookNode, path: Path) -> list[Problem]:
 
 
 def imports_first(notebook: NotebookNode, path: Path) -> list[Problem]:
-    """All imports stand in the first code cell."""
+    """All imports stand in the first code cell, but for a cell that runs alone (tag `alone`)."""
     problems = []
     for n, (index, tree) in enumerate(_trees(notebook)):
+        if "alone" in _tags(notebook.cells[index]):
+            continue
         imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
         if n == 0 and not imports:
             problems.append(Problem(index, "the first code cell imports nothing"))
