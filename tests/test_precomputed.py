@@ -286,12 +286,17 @@ def test_what_differs_is_found_at_its_place() -> None:
     assert differing({"a": [1]}, {"a": [1, 2]}) == [".a: stored 1 entries, now 2"]
 
 
-LENETS = {"lenet_300_100": models.lenet_300_100, "lenet5": models.lenet5_caffe}
+LENETS = {
+    "lenet_300_100": models.lenet_300_100,
+    "lenet_300_100_by_size": models.lenet_300_100,
+    "lenet5": models.lenet5_caffe,
+}
 
 
-def test_the_file_of_lenet5_in_chapter_05() -> None:
+@pytest.mark.parametrize("name", ["lenet_300_100_by_size", "lenet5"])
+def test_the_classic_networks_as_files_in_chapter_05(name: str) -> None:
     """At most 0.2 points more errors over five folds and two seeds, at least 60 times smaller."""
-    rows = precomputed("05", "lenet5")["rows"]
+    rows = precomputed("05", name)["rows"]
     assert len(rows) >= 10 and len({row["fold"] for row in rows}) == 5
     assert mean(row["small_error"] - row["dense_error"] for row in rows) <= 0.2
     assert min(row["ratio"] for row in rows) >= 60
