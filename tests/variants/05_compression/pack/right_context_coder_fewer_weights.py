@@ -4,9 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def pack(
-    weights: dict[str, Tensor], images: Tensor, labels: Tensor, n_steps: int = 1400
-) -> bytes:
+def pack(weights: dict[str, Tensor], images: Tensor, labels: Tensor, n_steps: int = 1400) -> bytes:
     """The shortest file from which `unpack` makes a net that predicts as well.
 
     `weights` are those of the given net; `images` (N, 784) and `labels` (N,) are its
@@ -39,11 +37,12 @@ def pack(
         loss.backward()
         optimizer.step()
     prune(values, kept, 1.0)
-    codes = [
-        (values[name].detach() * kept[name] / grid).round() for name, grid in GRID.items()
-    ]
+    codes = [(values[name].detach() * kept[name] / grid).round() for name, grid in GRID.items()]
     encoder = Encoder()
-    walk(encoder.bit, torch.cat([code.reshape(len(code), -1).T.flatten() for code in codes]).int().tolist())
+    walk(
+        encoder.bit,
+        torch.cat([code.reshape(len(code), -1).T.flatten() for code in codes]).int().tolist(),
+    )
     return encoder.end()
 
 

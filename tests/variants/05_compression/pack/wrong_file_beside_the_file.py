@@ -13,9 +13,7 @@ SHAPES = {
 }
 
 
-def pack(
-    weights: dict[str, Tensor], images: Tensor, labels: Tensor, n_steps: int = 1400
-) -> bytes:
+def pack(weights: dict[str, Tensor], images: Tensor, labels: Tensor, n_steps: int = 1400) -> bytes:
     """The shortest file from which `unpack` makes a net that predicts as well.
 
     `weights` are those of the given net; `images` (N, 784) and `labels` (N,) are its
@@ -38,7 +36,9 @@ def unpack(blob: bytes) -> dict[str, Tensor]:
     It runs alone: all that it needs stands in this cell, imports too.
     """
     scales = torch.frombuffer(bytearray(blob[:16]), dtype=torch.float32)
-    data = torch.frombuffer(bytearray(zlib.decompress(open("codes.bin", "rb").read())), dtype=torch.int8)
+    data = torch.frombuffer(
+        bytearray(zlib.decompress(open("codes.bin", "rb").read())), dtype=torch.int8
+    )
     parts = data.float().split([78400, 100, 1000, 10])
     return {
         name: (part * scale).view(shape)

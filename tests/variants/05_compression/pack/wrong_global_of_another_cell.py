@@ -5,9 +5,7 @@ import torch
 from torch import Tensor
 
 
-def pack(
-    weights: dict[str, Tensor], images: Tensor, labels: Tensor, n_steps: int = 1400
-) -> bytes:
+def pack(weights: dict[str, Tensor], images: Tensor, labels: Tensor, n_steps: int = 1400) -> bytes:
     """The shortest file from which `unpack` makes a net that predicts as well.
 
     `weights` are those of the given net; `images` (N, 784) and `labels` (N,) are its

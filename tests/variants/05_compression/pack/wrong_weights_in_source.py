@@ -119,9 +119,7 @@ WEIGHTS = (
 )
 
 
-def pack(
-    weights: dict[str, Tensor], images: Tensor, labels: Tensor, n_steps: int = 1400
-) -> bytes:
+def pack(weights: dict[str, Tensor], images: Tensor, labels: Tensor, n_steps: int = 1400) -> bytes:
     """The shortest file from which `unpack` makes a net that predicts as well.
 
     >>> isinstance(pack(digit_net, digit_images, digit_labels, n_steps=0), bytes)

@@ -17,8 +17,8 @@ def prune_and_step(weights, gradients, velocities, masks, *, n_kept, lr, momentu
     for _, _, layer, i in entries[:n_kept]:
         kept[layer].view(-1)[i] = True
     us = [
-        (momentum * u + g + decay * w) * m
+        torch.where(m, momentum * u + g + decay * w, 0.0)
         for w, g, u, m in zip(weights, gradients, velocities, kept)
     ]
-    ws = [(w - lr * u) * m for w, u, m in zip(weights, us, kept)]
+    ws = [torch.where(m, w - lr * u, 0.0) for w, u, m in zip(weights, us, kept)]
     return ws, us, kept

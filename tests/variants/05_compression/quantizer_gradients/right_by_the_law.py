@@ -8,6 +8,7 @@ def quantizer_gradients(x, step, grad_output, *, low, high):
         raise ValueError("step")
     if x.shape != grad_output.shape or low >= high:
         raise ValueError("shape or limits")
+    step, grad_output = step.to(x.dtype), grad_output.to(x.dtype)
     grad_x, grad_step = torch.zeros_like(x), torch.zeros_like(step)
     for i, s in enumerate(step):
         v = x[i] / s

@@ -7,6 +7,7 @@ def quantizer_gradients(x, step, grad_output, *, low, high):
         raise ValueError("one positive step for each row")
     if grad_output.shape != x.shape or not low < high:
         raise ValueError("grad_output or limits")
+    step, grad_output = step.to(x.dtype), grad_output.to(x.dtype)
     v = x.reshape(m, -1) / step.unsqueeze(1)
     g = grad_output.reshape(m, -1)
     below, above = v < low, v > high

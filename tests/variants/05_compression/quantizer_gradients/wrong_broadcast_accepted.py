@@ -9,6 +9,7 @@ def quantizer_gradients(x, step, grad_output, *, low, high):
     step = step.flatten()[:1].expand(len(x)) if step.numel() != len(x) else step.flatten()
     if grad_output.shape != x.shape:
         grad_output = grad_output.flatten()[:1].expand(x.shape)
+    step, grad_output = step.to(x.dtype), grad_output.to(x.dtype)
     s = step.reshape(-1, *[1] * (x.ndim - 1))
     v = x / s
     is_inside = (v >= low) & (v <= high)

@@ -6,6 +6,7 @@ def quantizer_gradients(x, step, grad_output, *, low, high):
         raise ValueError("step")
     if grad_output.shape != x.shape or low >= high:
         raise ValueError("grad_output or limits")
+    step, grad_output = step.to(x.dtype), grad_output.to(x.dtype)
     s = step.reshape(-1, *[1] * (x.ndim - 1))
     v = x / s
     is_inside = (v >= low) & (v <= high)
