@@ -39,6 +39,7 @@ from companion.explorables.dropout_committee import split_mnist
 from companion.training import Callback, fit, predict
 
 SEEDS = (0,)
+DIAL_SEEDS = (0, 1, 2)
 
 # ---- the two-part dial --------------------------------------------------------------------------
 
@@ -167,7 +168,7 @@ def dial() -> dict[str, Any]:
     """
     grids = {}
     for labels in ("true", "random"):
-        found = [grid(labels, seed) for seed in SEEDS]
+        found = [grid(labels, seed) for seed in DIAL_SEEDS]
         grids[labels] = {key: _together([places[key] for places in found]) for key in found[0]}
         least = min(
             (sum(row["files"]["arithmetic"]) + fmean(row["data_bits"]), key)
@@ -175,7 +176,7 @@ def dial() -> dict[str, Any]:
         )
         print(labels, least, flush=True)
     return {
-        "seeds": list(SEEDS),
+        "seeds": list(DIAL_SEEDS),
         "densities": list(DENSITIES),
         "levels": [*N_LEVELS, 0],
         "coders": list(CODERS),
