@@ -21,7 +21,7 @@ class ShapleyValues(NamedTuple):
     """`base + values.sum(1)` is the output of the model for each example."""
 
     values: Tensor  # (n, d)
-    base: Tensor  # (), mean output over the background
+    base: Tensor  # mean output over the background: (), or (n,) where each has its own target
     standard_error: Tensor | None  # (n, d) where the values were sampled
 
 
@@ -107,20 +107,22 @@ def shapley_values(
     else:
         orders = _draw_orders(d, n_samples, generator)
         masks = _arrivals(orders)
+    if _is_list(target) and len(target) != n:
+        raise ValueError(
+            f"target is {tuple(target.shape)}, expected a class or one class for each of the {n} "
+            "examples"
+        )
     worths = [
-        _worth(model, row, background, masks, target[i] if _is_list(target) else target)
+        _worth(model, row, background, masks, target[i : i + 1] if _is_list(target) else target)
         for i, row in enumerate(x)
     ]
     worth = torch.stack(worths, 1)  # (coalitions, n)
+    base = worth[0] if _is_list(target) else worth[0, 0]  # nobody takes part: background alone
     if orders is None:
-        values, error = torch.tensordot(_weights(masks).to(worth), worth, 1), None  # (d, n)
-        base = worth[0]
-    else:
-        values, error = _average(worth.view(len(orders), d + 1, n), orders.to(worth.device))
-        base = worth[0]
-        error = error.T
-    # The empty coalition is the background alone: the same for all rows, but for their targets.
-    return ShapleyValues(values.T, base if _is_list(target) else base[0], error)
+        values = torch.tensordot(_weights(masks).to(worth), worth, 1)  # (d, n)
+        return ShapleyValues(values.T, base, None)
+    values, error = _average(worth.view(len(orders), d + 1, n), orders.to(worth.device))
+    return ShapleyValues(values.T, base, error.T)
 
 
 def _worth(
