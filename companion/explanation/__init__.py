@@ -1,5 +1,8 @@
 """Short stories about long models: maps, importance, attribution and trees."""
 
+from companion.explanation.drawing import SVG, draw_tree
+from companion.explanation.rules import path_rules, tree_rules
+from companion.explanation.softtree import SoftTree, train_soft_tree
 from companion.explanation.surrogate import answers, fidelity, queries, surrogate_tree
 from companion.explanation.tree import (
     Split,
@@ -20,7 +23,8 @@ from companion.explanation.treebits import (
 )
 
 __all__ = [
-    "Split", "Tree", "answers", "best_split", "codes_by_leaves", "exception_bits", "fidelity",
-    "flip_split", "grow_tree", "label_bits", "on_grid", "queries", "recount", "surrogate_bits",
-    "surrogate_tree", "tree_bits", "with_split",
+    "SVG", "SoftTree", "Split", "Tree", "answers", "best_split", "codes_by_leaves", "draw_tree",
+    "exception_bits", "fidelity", "flip_split", "grow_tree", "label_bits", "on_grid", "path_rules",
+    "queries", "recount", "surrogate_bits", "surrogate_tree", "train_soft_tree", "tree_bits",
+    "tree_rules", "with_split",
 ]  # fmt: skip
