@@ -1,5 +1,6 @@
 """Short stories about long models: maps, importance, attribution and trees."""
 
+from companion.explanation.fuzzygraph import fuzzy_graph, smooth_knn
 from companion.explanation.neighbours import nearest_neighbours
 from companion.explanation.pca import pca
 from companion.explanation.quality import continuity, trustworthiness
@@ -11,9 +12,10 @@ from companion.explanation.tsne import (
     tsne,
     tsne_gradient,
 )
+from companion.explanation.umap import fit_ab, umap
 
 __all__ = [
-    "conditional_probabilities", "continuity", "joint_probabilities", "kl_divergence",
-    "nearest_neighbours", "pca", "row_perplexity_search", "trustworthiness", "tsne",
-    "tsne_gradient",
+    "conditional_probabilities", "continuity", "fit_ab", "fuzzy_graph", "joint_probabilities",
+    "kl_divergence", "nearest_neighbours", "pca", "row_perplexity_search", "smooth_knn",
+    "trustworthiness", "tsne", "tsne_gradient", "umap",
 ]  # fmt: skip
