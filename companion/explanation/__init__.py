@@ -7,6 +7,7 @@ seed that the caller passes.
 
 from companion.explanation.curves import Curve, deletion_curve, insertion_curve
 from companion.explanation.drawing import SVG, draw_tree
+from companion.explanation.fuzzygraph import fuzzy_graph, smooth_knn
 from companion.explanation.gradcam import grad_cam
 from companion.explanation.gradients import (
     PathGradients,
@@ -52,16 +53,18 @@ from companion.explanation.tsne import (
     tsne,
     tsne_gradient,
 )
+from companion.explanation.umap import fit_ab, umap
 
 __all__ = [
     "Curve", "Importance", "PathGradients", "SVG", "ShapleyValues", "SoftTree", "Split", "Tree",
     "answers", "best_split", "coalitions", "codes_by_leaves", "completeness_gap",
     "conditional_probabilities", "continuity", "deletion_curve", "draw_tree", "exact_shapley",
-    "exception_bits", "fidelity", "flip_split", "grad_cam", "gradient_times_input", "grow_tree",
-    "guided_backpropagation", "insertion_curve", "integrated_gradients", "joint_probabilities",
-    "kl_divergence", "label_bits", "nearest_neighbours", "occlusion", "on_grid",
-    "path_gradients", "path_rules", "pca", "permutation_importance", "queries",
-    "randomization_check", "randomized", "rank_correlation", "recount", "row_perplexity_search",
-    "saliency", "shapley_values", "surrogate_bits", "surrogate_tree", "train_soft_tree",
-    "tree_bits", "tree_rules", "trustworthiness", "tsne", "tsne_gradient", "with_split",
+    "exception_bits", "fidelity", "fit_ab", "flip_split", "fuzzy_graph", "grad_cam",
+    "gradient_times_input", "grow_tree", "guided_backpropagation", "insertion_curve",
+    "integrated_gradients", "joint_probabilities", "kl_divergence", "label_bits",
+    "nearest_neighbours", "occlusion", "on_grid", "path_gradients", "path_rules", "pca",
+    "permutation_importance", "queries", "randomization_check", "randomized",
+    "rank_correlation", "recount", "row_perplexity_search", "saliency", "shapley_values",
+    "smooth_knn", "surrogate_bits", "surrogate_tree", "train_soft_tree", "tree_bits",
+    "tree_rules", "trustworthiness", "tsne", "tsne_gradient", "umap", "with_split",
 ]  # fmt: skip

@@ -10,8 +10,8 @@ from numbers import Real
 import torch
 from torch import Tensor
 
-from companion.explanation.pca import pca
 from companion.explanation.points import checked_count, checked_points, distances
+from companion.explanation.start import start_of_map
 
 N_EXAGGERATED = 250  # iterations with early exaggeration and the lower momentum
 BLOCK = 128  # rows whose n weights stay in the cache
@@ -163,30 +163,6 @@ def tsne(
         if callback is not None and iteration % 50 == 0:
             callback(iteration, y.to(x.dtype, copy=True), kl_divergence(p, y).item())
     return y.to(x.dtype)
-
-
-def start_of_map(
-    x: Tensor, init: str | Tensor, n_components: int, seed: int, *, spread: float
-) -> Tensor:
-    """The map (n, n_components) before its first step; `spread` is the deviation along its axis.
-
-    Raises:
-        ValueError: init is not "pca", "random" or a finite (n, n_components).
-    """
-    shape = (len(x), n_components)
-    if isinstance(init, Tensor):
-        if init.shape != shape:
-            raise ValueError(f"init has the shape {tuple(init.shape)}, expected {shape}")
-        return checked_points(init, name="init").to(x, copy=True)
-    if init not in ("pca", "random"):
-        raise ValueError(f'init is {init!r}, expected "pca", "random" or a tensor {shape}')
-    noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(x)
-    if init == "random":
-        return spread * noise
-    scores = pca(x, n_components=min(n_components, *x.shape))
-    scores = torch.nn.functional.pad(scores, (0, n_components - scores.shape[1]))
-    # Without the jitter a map of points on a line could never leave its line.
-    return spread * (scores / scores[:, 0].std() + 0.01 * noise)
 
 
 def _forces(p: Tensor, y: Tensor, buffer: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:

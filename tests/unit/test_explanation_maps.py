@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 
 import numpy as np
 import openTSNE.affinity
 import pytest
 import torch
+import umap.umap_ as umap_learn
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
@@ -263,6 +265,174 @@ def test_a_perplexity_out_of_reach_is_said():
     assert (perplexities(p)[20:] - 5).abs().max() < 1e-2
 
 
+# ---- UMAP --------------------------------------------------------------------------------------
+
+umap_module = importlib.import_module("companion.explanation.umap")  # the package has the function
+
+
+@given(n=st.integers(2, 30), seed=seeds, data=st.data())
+def test_each_point_has_its_ruler(n, seed, data):
+    k = data.draw(st.integers(2, n))
+    # A grid, so that some distances are 0: copies.
+    x = randn(n, 3, seed=seed).mul(3).round()
+    if not (x != x[0]).any():
+        return
+    lengths = torch.cat([torch.zeros(n, 1), E.nearest_neighbours(x, k - 1)[0]], 1)
+    if not lengths.any():
+        return
+    rho, sigma = E.smooth_knn(lengths)
+    theirs, nearest = umap_learn.smooth_knn_dist.py_func(lengths.float().numpy(), float(k))
+    assert np.abs(rho.numpy() - nearest).max() < 1e-5
+    # Where copies alone reach the target any small sigma does: the weights are the same.
+    excess = (lengths[:, 1:] - rho[:, None]).clamp_min(0)
+    weights, expected = (torch.exp(-excess / s[:, None]) for s in (sigma, torch.tensor(theirs)))
+    assert (weights - expected).abs().max() < 1e-3
+
+
+@given(n=st.integers(6, 40), seed=seeds, data=st.data())
+def test_the_graph_is_that_of_umap_learn(n, seed, data):
+    k = data.draw(st.integers(3, n))
+    x = randn(n, 4, seed=seed)
+    rows, columns, weights = E.fuzzy_graph(x, k)
+    lengths, indices = E.nearest_neighbours(x, k - 1)
+    full = torch.cat([torch.zeros(n, 1), lengths], 1).float().numpy()
+    numbers = torch.cat([torch.arange(n)[:, None], indices], 1).numpy()
+    sigma, rho = umap_learn.smooth_knn_dist.py_func(full, float(k))
+    found = umap_learn.compute_membership_strengths.py_func(numbers, full, sigma, rho)
+    one_way = np.zeros((n, n))
+    one_way[found[0], found[1]] = found[2]
+    theirs = one_way + one_way.T - one_way * one_way.T
+    table = torch.zeros(n, n, dtype=x.dtype)
+    table[rows, columns] = weights
+    assert np.abs(table.numpy() - theirs).max() < 1e-3
+    assert torch.equal(table, table.T) and (table.diagonal() == 0).all()
+    assert (table.amax(1) > 0.999).all()  # the nearest neighbour has weight 1
+    assert (rows * n + columns).diff().gt(0).all() and weights.gt(0).all() and weights.max() <= 1
+
+
+@given(seed=seeds, factor=st.floats(0.1, 10))
+def test_the_graph_does_not_see_scale_place_or_order(seed, factor):
+    x, order = randn(30, 4, seed=seed), permutation(30, seed)
+    for changed, back in ((factor * x + 3, torch.arange(30)), (x[order], order)):
+        rows, columns, weights = E.fuzzy_graph(changed, 6)
+        found, expected = torch.zeros(30, 30).double(), torch.zeros(30, 30).double()
+        found[back[rows], back[columns]] = weights
+        rows, columns, weights = E.fuzzy_graph(x, 6)
+        expected[rows, columns] = weights
+        assert (found - expected).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("spread", [0.5, 1.0, 3.0])
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.1, 0.5, 1.0])
+def test_a_and_b_are_those_of_umap_learn(share, spread):
+    found = E.fit_ab(share * spread, spread)
+    assert found == pytest.approx(umap_learn.find_ab_params(spread, share * spread), rel=1e-4)
+
+
+@given(seed=seeds, m=st.integers(1, 3), min_dist=st.sampled_from([0.0, 0.1, 0.9]))
+def test_pull_and_push_run_downhill(seed, m, min_dist):
+    a, b = E.fit_ab(min_dist)
+    y = randn(m, 9, seed=seed).mul(2).requires_grad_()
+    i, j = permutation(9, seed)[:8].view(2, 4)
+    d = (y[:, i] - y[:, j]).square().sum(0)
+    w = 1 / (1 + a * d**b)
+    pull, stiffness = umap_module._pull(y.detach(), i, j, a, b)
+    downhill = -torch.autograd.grad(-2 * w.log().sum(), y, retain_graph=True)[0]
+    assert (pull - downhill).abs().max() < 1e-9 * (1 + downhill.abs().max())
+    expected = pull[:, i].norm(dim=0) / d.detach().sqrt()
+    assert torch.allclose(stiffness[i], expected) and torch.allclose(stiffness[j], expected)
+    push = umap_module._push(y.detach(), i, j, a, b)
+    downhill = -torch.autograd.grad(-(1 - w).log().sum(), y)[0][:, i]
+    # The push has a thousandth added to d^2, and an upper limit.
+    expected = (downhill * (d / (d + 1e-3)).detach()).clamp(-4, 4)
+    assert (push - expected).abs().max() < 1e-6
+
+
+@given(seed=seeds, rate=st.floats(0.01, 1))
+def test_no_pull_overshoots(seed, rate):
+    # With the strengths held fixed, a step of all edges at once lowers the energy of the springs.
+    a, b = E.fit_ab(0.1)
+    y, pairs = randn(2, 12, seed=seed), torch.combinations(torch.arange(12)).T
+    i, j = pairs[:, permutation(66, seed)[:40]]
+    pull, stiffness = umap_module._pull(y, i, j, a, b)
+    strength = umap_module._pull(
+        y[:, torch.cat([i, j])], torch.arange(40), torch.arange(40, 80), a, b
+    )[1]
+    after = y + pull * (rate / (1 + 2 * rate * stiffness))
+    energies = [(strength[:40] * (z[:, i] - z[:, j]).square().sum(0)).sum() for z in (y, after)]
+    assert energies[1] < energies[0]
+    pair = randn(2, 2, seed=seed)
+    pull, stiffness = umap_module._pull(pair, torch.tensor([0]), torch.tensor([1]), a, b)
+    after = pair + pull * (rate / (1 + 2 * rate * stiffness))
+    assert ((after[:, 0] - after[:, 1]) * (pair[:, 0] - pair[:, 1]) > 0).all()
+
+
+def test_umap_of_digits_keeps_neighbours():
+    x, seen = digits(), []
+    y = E.umap(x, callback=lambda *state: seen.append(state))
+    assert y.shape == (300, 2) and y.dtype == x.dtype and torch.isfinite(y).all()
+    assert [epoch for epoch, _ in seen] == list(range(50, 501, 50))
+    assert torch.equal(seen[-1][1], y) and not torch.equal(seen[0][1], y)
+    assert E.trustworthiness(x, y) > 0.98 > 0.93 > E.trustworthiness(x, E.pca(x))
+    assert E.continuity(x, y) > 0.98
+
+
+@pytest.mark.full  # umap-learn compiles for twenty seconds
+def test_umap_keeps_as_much_as_umap_learn():
+    x = digits()
+    peer = umap_learn.UMAP(random_state=0, n_jobs=1)
+    y, theirs = E.umap(x), torch.from_numpy(peer.fit_transform(x.numpy()))
+    assert E.trustworthiness(x, y) > E.trustworthiness(x, theirs) - 0.005
+    assert E.continuity(x, y) > E.continuity(x, theirs) - 0.005
+
+
+def test_umap_is_decided_by_its_seed():
+    x = digits(100)
+    state = torch.get_rng_state()
+    one, again, other = (E.umap(x, n_epochs=20, seed=s) for s in (0, 0, 1))
+    assert torch.equal(one, again) and not torch.allclose(one, other)
+    assert torch.equal(torch.get_rng_state(), state)
+    start = randn(100, 3, dtype=torch.float32)
+    kept = start.clone()
+    assert E.umap(x, n_components=3, n_epochs=2, init=start).shape == (100, 3)
+    assert torch.equal(start, kept)
+
+
+def test_min_dist_is_kept():
+    x = digits(200)
+    near = [E.nearest_neighbours(E.umap(x, min_dist=m), 1)[0].median() for m in (0.0, 0.3, 0.9)]
+    assert near[0] < 0.5 * near[1] < 0.5 * near[2]
+
+
+def test_the_spectral_start_is_that_of_a_full_decomposition():
+    start = importlib.import_module("companion.explanation.start")
+    x = digits(200).double()
+    rows, columns, weights = edges = E.fuzzy_graph(x, 15)
+    table = torch.zeros(200, 200).double()
+    table[rows, columns] = weights
+    root = table.sum(1).sqrt()
+    _, vectors = torch.linalg.eigh(table / root / root[:, None])
+    y = start.spectral_start(edges, 200, 2, 0)
+    for axis, vector in zip(y.T, vectors.T.flip(0)[1:3], strict=True):
+        assert abs(float(torch.cosine_similarity(axis, vector, dim=0))) > 0.9999
+    assert y.abs().max() == pytest.approx(10, abs=1e-2)
+    assert all(axis[axis.abs().argmax()] > 0 for axis in y.T)
+    apart = torch.cat([x[:100], x[100:] + 100])  # two pieces: no start, and the map does without
+    assert start.spectral_start(E.fuzzy_graph(apart, 5), 200, 2, 0) is None
+    y = E.umap(apart, n_neighbors=5, n_epochs=50)
+    assert torch.isfinite(y).all() and E.trustworthiness(apart, y) > 0.9
+
+
+def test_umap_of_copies_constants_and_lines():
+    x = digits(60)
+    y = E.umap(torch.cat([x, x]), n_epochs=200)
+    apart = (y[:60] - y[60:]).norm(dim=1)
+    assert torch.isfinite(y).all() and apart.median() < 0.2 * torch.cdist(y, y).median()
+    line = torch.cat([torch.linspace(0, 1, 50)[:, None], torch.ones(50, 2)], 1)
+    assert E.trustworthiness(line, E.umap(line, n_neighbors=5, n_epochs=200)) > 0.95
+    assert E.umap(line[:6, :1], n_neighbors=3, n_epochs=5).shape == (6, 2)
+
+
 # ---- bad input ---------------------------------------------------------------------------------
 
 X = randn(30, 4, dtype=torch.float32)
@@ -292,6 +462,19 @@ BAD = {
     "components of pca": (lambda: E.pca(X, n_components=5), "is 5, expected .* 1 to 4"),
     "a table of no distances": (lambda: E.conditional_probabilities(X.abs(), 5), "square matrix"),
     "negative distances": (lambda: E.conditional_probabilities(X @ X.T, 5), "negative"),
+    "umap of nan": (lambda: E.umap(NAN), "the first is row 7"),
+    "umap of one sample": (lambda: E.umap(X[:1]), "has 1 row, expected at least 5"),
+    "umap of equal rows": (lambda: E.umap(torch.ones(30, 4)), "all rows are equal"),
+    "umap of integers": (lambda: E.umap(X.long()), r"x\.float\(\)"),
+    "too many neighbours": (lambda: E.umap(X[:10]), "n_neighbors is 15, expected .* 2 to 10"),
+    "min_dist above spread": (lambda: E.umap(X, min_dist=1.5), "expected 0 to spread = 1"),
+    "negative min_dist": (lambda: E.fit_ab(-0.1), "min_dist is -0.1"),
+    "spread": (lambda: E.fit_ab(0.1, 0), "spread is 0"),
+    "epochs": (lambda: E.umap(X, n_epochs=0), "n_epochs is 0"),
+    "negative samples": (lambda: E.umap(X, negative_samples=0), "negative_samples is 0"),
+    "init of umap": (lambda: E.umap(X, init="tsne"), "init is 'tsne', expected"),
+    "not itself first": (lambda: E.smooth_knn(X.abs()), "the point itself first"),
+    "no distance above 0": (lambda: E.smooth_knn(torch.zeros(3, 2)), "copies of their neighbours"),
     "another number of points": (lambda: E.trustworthiness(X, X[1:]), "30 points .* 29"),
     "k too large": (lambda: E.trustworthiness(X, X, k=15), "k is 15, expected .* 1 to 14"),
     "neighbours too many": (lambda: E.nearest_neighbours(X, 30), "is 30, expected .* 1 to 29"),
