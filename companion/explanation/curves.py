@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from companion.explanation.gradients import check_baseline
-from companion.explanation.scores import Model, check_inputs, class_scores, rows
+from companion.explanation.scores import Model, check_inputs, check_targets, class_scores, rows
 
 ROWS_PER_CALL = 1024
 
@@ -74,6 +74,7 @@ def _curve(
 ) -> Curve:  # fmt: skip
     """From `start` to `end`, in the order of the attribution."""
     n, n_inputs = len(start), start[0].numel()
+    target = check_targets(target, n)
     if attribution.shape != start.shape or not bool(torch.isfinite(attribution).all()):
         raise ValueError(
             f"the attribution has shape {tuple(attribution.shape)}, expected that of x, "
@@ -87,27 +88,25 @@ def _curve(
     order = attribution.detach().flatten(1).argsort(dim=1, descending=True, stable=True)
     rank = order.argsort(1).view(start.shape)  # 0 for the largest
     counts = [round(n_inputs * step / n_steps) for step in range(n_steps + 1)]
-    total = start.new_zeros(n_steps + 1, dtype=torch.float64)
+    total = torch.zeros(n_steps + 1, dtype=torch.float64)
     n_rows = max(1, ROWS_PER_CALL // (n_steps + 1))
     for i in range(0, n, n_rows):
         part = slice(i, min(i + n_rows, n))
-        total += _probabilities(
-            model, start[part], end[part], rows(target, part), rank[part], counts
-        )
+        targets = rows(target, part, len(counts))
+        total += _probabilities(model, start[part], end[part], targets, rank[part], counts)
     probabilities = total / n
-    shares = torch.tensor(counts, dtype=torch.float64, device=start.device) / n_inputs
+    shares = torch.tensor(counts, dtype=torch.float64) / n_inputs
     area = float(torch.trapezoid(probabilities, shares))
     return Curve(shares.to(start), probabilities.to(start), area)
 
 
 def _probabilities(
-    model: Model, start: Tensor, end: Tensor, target: int | Tensor, rank: Tensor,
+    model: Model, start: Tensor, end: Tensor, targets: int | Tensor, rank: Tensor,
     counts: Sequence[int],
 ) -> Tensor:  # fmt: skip
-    """Sum over the examples of the target's probability after each count of changes, float64."""
+    """Sum over the examples of the target's probability after each count of changes, on the CPU."""
     limit = torch.tensor(counts, device=start.device).view(-1, *[1] * start.ndim)
     steps = torch.where(rank < limit, end, start)  # (steps, n, ...)
-    many = target.repeat(len(counts)) if isinstance(target, Tensor) and target.ndim else target
     with torch.no_grad():
-        scores = class_scores(model, steps.flatten(0, 1), many, "probability")
-    return scores.view(len(counts), -1).double().sum(1)  # (steps, n) -> (steps,)
+        scores = class_scores(model, steps.flatten(0, 1), targets, "probability")
+    return scores.view(len(counts), -1).cpu().double().sum(1)  # (steps, n) -> (steps,)

@@ -12,6 +12,7 @@ from torch import Tensor
 from companion.explanation.scores import (
     Model,
     check_inputs,
+    check_targets,
     class_scores,
     input_gradient,
     rows,
@@ -84,7 +85,7 @@ def integrated_gradients(
         ValueError: as in `saliency`; a baseline of another shape or equal to the input, an unknown
             method, less than one step.
     """
-    x = check_inputs(model, x)
+    x, target = check_inputs(model, x), check_targets(target, len(x))
     baseline = check_baseline(baseline, x)
     shares, weights = _nodes(n_steps, method)
     difference = x - baseline
@@ -97,7 +98,7 @@ def integrated_gradients(
     for examples, steps in _pieces(len(x), n_steps, batch_size):
         way = shares[steps].to(x).view(-1, *[1] * x.ndim)  # (s,) -> (s, 1, ...)
         points = baseline[examples] + way * difference[examples]  # (s, m, ...)
-        gradients = _gradients(model, points, rows(target, examples))
+        gradients = _gradients(model, points, rows(target, examples, len(points)))
         weight = weights[steps].to(x)
         mean_gradient[examples] += torch.tensordot(weight, gradients, 1)  # (s, m, ...) -> (m, ...)
     return difference * mean_gradient
@@ -143,7 +144,7 @@ def path_gradients(
     Raises:
         ValueError: as in `integrated_gradients`; an equal baseline is no error here.
     """
-    x = check_inputs(model, x)
+    x, target = check_inputs(model, x), check_targets(target, len(x))
     baseline = check_baseline(baseline, x)
     middles, _ = _nodes(n_steps, "riemann_middle")
     difference = x - baseline
@@ -208,10 +209,6 @@ def _pieces(n: int, n_steps: int, batch_size: int | None) -> list[tuple[slice, s
 
 def _gradients(model: Model, points: Tensor, target: int | Tensor) -> Tensor:
     """Gradients of the logits at (s, m, ...), of the same shape, in one call of the model."""
-    if isinstance(target, Tensor) and target.ndim:
-        if target.shape != (points.shape[1],):  # repeat would hide a wrong number of targets
-            class_scores(model, points[0], target)
-        target = target.repeat(len(points))  # (m,) -> (s * m,)
     with torch.enable_grad():
         flat = points.flatten(0, 1).requires_grad_()  # (s, m, ...) -> (s * m, ...)
         gradient = input_gradient(class_scores(model, flat, target), flat)

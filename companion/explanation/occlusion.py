@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from companion.explanation.gradients import check_baseline
-from companion.explanation.scores import Model, check_inputs, class_scores, rows
+from companion.explanation.scores import Model, check_inputs, check_targets, class_scores, rows
 
 ROWS_PER_CALL = 1024
 
@@ -35,7 +35,7 @@ def occlusion(
     Raises:
         ValueError: a window larger than the input, a stride that leaves gaps, or as in `saliency`.
     """
-    x = check_inputs(model, x)
+    x, target = check_inputs(model, x), check_targets(target, len(x))
     covered = check_baseline(baseline, x)
     sides = x.shape[1:] if x.ndim == 2 else x.shape[2:]
     masks = _masks(sides, _per_side(window, sides, "window"), _per_side(stride, sides, "stride"))
@@ -45,13 +45,12 @@ def occlusion(
     with torch.no_grad():
         for i in range(0, len(x), ROWS_PER_CALL):
             part = slice(i, min(i + ROWS_PER_CALL, len(x)))
-            n, chosen = part.stop - i, rows(target, part)
-            before = class_scores(model, x[part], chosen)
+            n = part.stop - i
+            before = class_scores(model, x[part], rows(target, part))
             for windows in torch.arange(len(masks)).split(max(1, ROWS_PER_CALL // n)):
                 hidden = torch.where(masks[windows, None], covered[part], x[part])  # (w, n, ...)
-                many = chosen.repeat(len(windows)) if isinstance(chosen, Tensor) else chosen
-                after = class_scores(model, hidden.flatten(0, 1), many).view(-1, n)
-                drops[windows, part] = before - after
+                after = class_scores(model, hidden.flatten(0, 1), rows(target, part, len(windows)))
+                drops[windows, part] = before - after.view(-1, n)
     weights = masks.flatten(1).to(x)  # (w, pixels)
     mean = drops.T @ weights / weights.sum(0)  # (n, w) @ (w, pixels)
     return mean.view(len(x), *masks.shape[1:]).expand_as(x).clone()

@@ -111,10 +111,12 @@ def randomization_check(
 
 
 def _ranks(values: Tensor) -> Tensor:
-    """Ranks of each row (n, p), from 0, the mean of them where values are equal, float64."""
+    """Ranks of each row (n, p), from 0, the mean of them where values are equal."""
     if not bool(torch.isfinite(values).all()):
         raise ValueError("a map holds nan or inf, which have no rank")
     ordered, values = values.sort(1).values, values.contiguous()
     first = torch.searchsorted(ordered, values)
     after = torch.searchsorted(ordered, values, right=True)
-    return (first + after - 1).double() / 2
+    # Apple's GPU has no float64.
+    kind = torch.float32 if values.device.type == "mps" else torch.float64
+    return (first + after - 1).to(kind) / 2

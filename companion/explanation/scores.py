@@ -13,6 +13,7 @@ from torch.nn.modules.dropout import _DropoutNd
 Model = Callable[[Tensor], Tensor]
 
 KINDS = ("logit", "probability")
+INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 NO_GRADIENT = (
     "the model has no gradient for its input: somewhere it leaves autograd (NumPy, detach(), "
     "no_grad(), argmax, a comparison, a tree).  occlusion, permutation importance and Shapley "
@@ -50,31 +51,39 @@ def check_inputs(model: Model, x: Tensor, name: str = "x") -> Tensor:
     return x.detach()
 
 
-def check_target(target: int | Tensor, n: int, n_classes: int) -> Tensor:
+def check_targets(target: int | Tensor, n: int) -> int | Tensor:
+    """Returns `target`, one class for all or one for each of the `n` examples.
+
+    Raises:
+        ValueError: no integers, or another number of them.
+    """
+    if isinstance(target, Integral) and not isinstance(target, bool):
+        return int(target)
+    if isinstance(target, Tensor) and target.dtype in INTEGERS and target.shape == (n,):
+        return target
+    found = f"{target.dtype} {tuple(target.shape)}" if isinstance(target, Tensor) else repr(target)
+    raise ValueError(
+        f"target is {found}, expected a class or one class for each of the {n} examples "
+        "(integers of shape (n,)): use logits.argmax(1) for the predicted ones"
+    )
+
+
+def check_classes(target: int | Tensor, n: int, n_classes: int) -> Tensor:
     """The classes that are explained, as int64 (n,).
 
     Raises:
-        ValueError: no integers, another number of them, or a class that is not there.
+        ValueError: as in `check_targets`, or a class that is not there.
     """
-    if isinstance(target, Integral) and not isinstance(target, bool):
-        target = torch.full((n,), int(target))
-    is_integer = isinstance(target, Tensor) and target.dtype in (
-        torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64,
-    )  # fmt: skip
-    if not is_integer or target.shape != (n,):
-        found = f"{target.dtype} {tuple(target.shape)}" if isinstance(target, Tensor) else target
-        raise ValueError(
-            f"target is {found!r}, expected a class or one class for each of the {n} examples "
-            "(integers of shape (n,)): use logits.argmax(1) for the predicted ones"
-        )
-    lowest, highest = int(target.min()), int(target.max())
+    target = check_targets(target, n)
+    classes = torch.full((n,), target) if isinstance(target, int) else target.long()
+    lowest, highest = int(classes.min()), int(classes.max())
     if lowest < 0 or highest >= n_classes:
         wrong = lowest if lowest < 0 else highest
         raise ValueError(
             f"target {wrong} is out of range: the model has {n_classes} outputs, numbered "
             f"0 ... {n_classes - 1} (does the label count from 1?)"
         )
-    return target.long()
+    return classes
 
 
 def logits_of(model: Model, x: Tensor) -> Tensor:
@@ -107,12 +116,12 @@ def class_scores(model: Model, x: Tensor, target: int | Tensor, of: str = "logit
     """The logit of `target`, or its softmax probability, for each example: (n,).
 
     Raises:
-        ValueError: as in `logits_of` and `check_target`, or an unknown `of`.
+        ValueError: as in `logits_of` and `check_classes`, or an unknown `of`.
     """
     if of not in KINDS:
         raise ValueError(f"of is {of!r}, expected one of {', '.join(KINDS)}")
     logits = logits_of(model, x)
-    chosen = check_target(target, len(x), logits.shape[1]).to(logits.device)
+    chosen = check_classes(target, len(x), logits.shape[1]).to(logits.device)
     values = logits.softmax(1) if of == "probability" else logits
     return values.gather(1, chosen[:, None]).squeeze(1)  # (n, k) -> (n,)
 
@@ -132,6 +141,6 @@ def input_gradient(scores: Tensor, x: Tensor) -> Tensor:
     return gradient
 
 
-def rows(target: int | Tensor, part: slice) -> int | Tensor:
-    """The targets of some of the examples."""
-    return target[part] if isinstance(target, Tensor) and target.ndim else target
+def rows(target: int | Tensor, part: slice, times: int = 1) -> int | Tensor:
+    """The targets of some of the examples, for a batch that holds these `times` over."""
+    return target[part].repeat(times) if isinstance(target, Tensor) else target

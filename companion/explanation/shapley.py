@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from companion.explanation.scores import Model, check_inputs, check_target
+from companion.explanation.scores import Model, check_classes, check_inputs, check_targets
 
 MAX_PLAYERS = 15
 ROWS_PER_CALL = 65_536
@@ -107,17 +107,22 @@ def shapley_values(
     else:
         orders = _draw_orders(d, n_samples, generator)
         masks = _arrivals(orders)
-    if _is_list(target) and len(target) != n:
-        raise ValueError(
-            f"target is {tuple(target.shape)}, expected a class or one class for each of the {n} "
-            "examples"
-        )
+    if target is not None:
+        target = check_targets(target, n)
     worths = [
-        _worth(model, row, background, masks, target[i : i + 1] if _is_list(target) else target)
+        _worth(
+            model,
+            row,
+            background,
+            masks,
+            target[i : i + 1] if isinstance(target, Tensor) else target,
+        )
         for i, row in enumerate(x)
     ]
     worth = torch.stack(worths, 1)  # (coalitions, n)
-    base = worth[0] if _is_list(target) else worth[0, 0]  # nobody takes part: background alone
+    base = (
+        worth[0] if isinstance(target, Tensor) else worth[0, 0]
+    )  # nobody takes part: background alone
     if orders is None:
         values = torch.tensordot(_weights(masks).to(worth), worth, 1)  # (d, n)
         return ShapleyValues(values.T, base, None)
@@ -150,7 +155,7 @@ def _chosen(outputs: Tensor, n: int, target: int | Tensor | None) -> Tensor:
             )
         return outputs.reshape(n)
     table = outputs.view(n, -1)
-    return table[:, int(check_target(target, 1, table.shape[1]))]
+    return table[:, int(check_classes(target, 1, table.shape[1]))]
 
 
 def _weights(masks: Tensor) -> Tensor:
@@ -192,10 +197,6 @@ def _average(worth: Tensor, orders: Tensor) -> tuple[Tensor, Tensor]:
     gains = gains.gather(1, where)  # by feature
     pairs = gains.view(-1, 2, *gains.shape[1:]).mean(1)  # (n_pairs, d, n)
     return pairs.mean(0), pairs.std(0) / math.sqrt(len(pairs))
-
-
-def _is_list(target: int | Tensor | None) -> bool:
-    return isinstance(target, Tensor) and target.ndim == 1
 
 
 def _check_cost(d: int, n: int, n_background: int) -> None:
