@@ -96,9 +96,9 @@ SIX_FEATURES = [
     "mean radius",
     "mean texture",
     "mean concavity",
+    "radius error",
     "worst smoothness",
     "worst symmetry",
-    "radius error",
 ]
 
 
@@ -110,8 +110,8 @@ def tree() -> dict[str, Any]:
     mean, std = train.inputs.mean(0), train.inputs.std(0)
     train = train.map(lambda x: (x - mean) / std)
     seed_everything(0)
-    net = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 2))
-    fit(net, train, epochs=30, weight_decay=0.1, **SETTINGS)
+    net = models.mlp(6, 16, 2)
+    fit(net, train, epochs=40, lr=5e-3, weight_decay=4.0, batch_size=32, progress=False)
     grown = explanation.surrogate_tree(net, train.inputs, max_depth=3)
     return {
         "seeds": [0],
