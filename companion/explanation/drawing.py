@@ -90,8 +90,8 @@ def draw_tree(
     text = "\n".join([*parts, "</svg>"]) + "\n"
     if len(text.encode()) > MAX_BYTES:
         raise ValueError(
-            f"the drawing takes {len(text.encode()):,} bytes, more than {MAX_BYTES:,}: nobody reads "
-            f"{top.n_leaves} leaves, so lower max_depth"
+            f"the drawing takes {len(text.encode()):,} bytes, more than {MAX_BYTES:,}: nobody "
+            f"reads {top.n_leaves} leaves, so lower max_depth"
         )
     return SVG(text, alt)
 
@@ -148,14 +148,17 @@ def _branch(x1: float, y1: float, x2: float, y2: float, said: str, thick: bool) 
     anchor = "end" if said == "yes" else "start"
     line = f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" {style}/>'
     at_x, at_y = (x1 + x2) / 2 + side, (y1 + y2) / 2 + 2
-    return [line, _text(at_x, at_y, said, f' text-anchor="{anchor}" font-size="11" fill="#333"')]
+    halo = 'stroke="#fff" stroke-width="4" paint-order="stroke"'
+    style_of_words = f' text-anchor="{anchor}" font-size="11" fill="#222" {halo}'
+    return [line, _text(at_x, at_y, said, style_of_words)]
 
 
 def _question(x: float, y: float, name: str, limit: str, room: float, thick: bool) -> list[str]:
-    letters = int((room - 10) / 7)
+    letter = 8.4 if thick else 7.0  # pixels; bold is wider
+    letters = int((room - 10) / letter)
     first = textwrap.shorten(name, letters, placeholder="…") if len(name) > letters else name
     first = first if len(first) > 1 else name[: letters - 1] + "…"
-    width = max(7.0 * max(len(first), len(limit)) + 12, 60)
+    width = max(letter * max(len(first), len(limit)) + 12, 60)
     bold = ' font-weight="bold"' if thick else ""
     whole = f"<g><title>{escape(name)}</title>"
     return [
@@ -172,6 +175,9 @@ def _leaf(
     size = min(13.0, max(8.0, (width - 4) / (0.66 * max(len(said), 1))))
     bar = width - 12
     full = bar * right / n if n else 0.0
+    counted = f"{right:,}/{n:,}"
+    if 6.4 * len(counted) > width:
+        counted = f"{100 * right // max(n, 1)} %"
     parts = [
         f"<g><title>{escape(f'{said}: {share(tree, node)}')}</title>",
         _box(x, y, width, LEAF_HEIGHT - 16, "#eee", thick),
@@ -179,7 +185,7 @@ def _leaf(
         f'<rect x="{x - bar / 2:.1f}" y="{y + 22:.1f}" width="{bar:.1f}" height="7" fill="#fff" '
         'stroke="#444" stroke-width="0.8"/>',
         f'<rect x="{x - bar / 2:.1f}" y="{y + 22:.1f}" width="{full:.1f}" height="7" fill="#444"/>',
-        _text(x, y + 43, f"{right:,}/{n:,}", f' font-size="{10 if width > 56 else 8.5}"'),
+        _text(x, y + 43, counted, ' font-size="10"'),
     ]
     if hidden:
         parts.append(_text(x, y + LEAF_HEIGHT - 3, f"+{hidden} leaves", ' font-size="9"'))
