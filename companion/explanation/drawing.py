@@ -42,9 +42,10 @@ def draw_tree(
 ) -> SVG:
     """The top `max_depth` levels of a tree: questions, and what each leaf says how surely.
 
-    The left branch is "yes".  The bar in a leaf is the share of its examples that have its class;
-    classes are told by their names, never by colour.  The path of the example `highlight` (without
-    batch dimension) is drawn thick.  What lies deeper is counted.
+    The left branch is "yes".  The bar in a leaf is the share of its examples that have its class,
+    with the numbers below it (in whole percent, rounded down, where more than a dozen leaves stand
+    in a row); classes are told by their names, never by colour.  The path of the example
+    `highlight` (without batch dimension) is drawn thick.  What lies deeper is counted.
 
     Raises:
         ValueError: alt text of fewer than three words, names that do not fit, or a drawing of more
@@ -144,13 +145,10 @@ def _box(x: float, y: float, width: float, height: float, fill: str, thick: bool
 
 def _branch(x1: float, y1: float, x2: float, y2: float, said: str, thick: bool) -> list[str]:
     style = 'stroke="#000" stroke-width="4"' if thick else 'stroke="#666" stroke-width="1.2"'
-    side = -9 if said == "yes" else 9
-    anchor = "end" if said == "yes" else "start"
+    anchor, side = ("end", -6) if said == "yes" else ("start", 6)  # on the outer, upper side
     line = f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" {style}/>'
-    at_x, at_y = (x1 + x2) / 2 + side, (y1 + y2) / 2 + 2
-    halo = 'stroke="#fff" stroke-width="4" paint-order="stroke"'
-    style_of_words = f' text-anchor="{anchor}" font-size="11" fill="#222" {halo}'
-    return [line, _text(at_x, at_y, said, style_of_words)]
+    how = f' text-anchor="{anchor}" font-size="11" fill="#222"'
+    return [line, _text((x1 + x2) / 2 + side, (y1 + y2) / 2 - 4, said, how)]
 
 
 def _question(x: float, y: float, name: str, limit: str, room: float, thick: bool) -> list[str]:
@@ -175,9 +173,7 @@ def _leaf(
     size = min(13.0, max(8.0, (width - 4) / (0.66 * max(len(said), 1))))
     bar = width - 12
     full = bar * right / n if n else 0.0
-    counted = f"{right:,}/{n:,}"
-    if 6.4 * len(counted) > width:
-        counted = f"{100 * right // max(n, 1)} %"
+    counted = f"{right:,}/{n:,}" if width > 70 else f"{100 * right // max(n, 1)} %"
     parts = [
         f"<g><title>{escape(f'{said}: {share(tree, node)}')}</title>",
         _box(x, y, width, LEAF_HEIGHT - 16, "#eee", thick),
