@@ -42,9 +42,10 @@ def draw_tree(
 ) -> SVG:
     """The top `max_depth` levels of a tree: questions, and what each leaf says how surely.
 
-    The left branch is "yes".  The bar in a leaf is the share of its examples that have its class;
-    classes are told by their names, never by colour.  The path of the example `highlight` (without
-    batch dimension) is drawn thick.  What lies deeper is counted.
+    The left branch is "yes".  The bar in a leaf is the share of its examples that have its class,
+    with the numbers below it (in whole percent, rounded down, where more than a dozen leaves stand
+    in a row); classes are told by their names, never by colour.  The path of the example
+    `highlight` (without batch dimension) is drawn thick.  What lies deeper is counted.
 
     Raises:
         ValueError: alt text of fewer than three words, names that do not fit, or a drawing of more
@@ -90,8 +91,8 @@ def draw_tree(
     text = "\n".join([*parts, "</svg>"]) + "\n"
     if len(text.encode()) > MAX_BYTES:
         raise ValueError(
-            f"the drawing takes {len(text.encode()):,} bytes, more than {MAX_BYTES:,}: nobody reads "
-            f"{top.n_leaves} leaves, so lower max_depth"
+            f"the drawing takes {len(text.encode()):,} bytes, more than {MAX_BYTES:,}: nobody "
+            f"reads {top.n_leaves} leaves, so lower max_depth"
         )
     return SVG(text, alt)
 
@@ -144,18 +145,18 @@ def _box(x: float, y: float, width: float, height: float, fill: str, thick: bool
 
 def _branch(x1: float, y1: float, x2: float, y2: float, said: str, thick: bool) -> list[str]:
     style = 'stroke="#000" stroke-width="4"' if thick else 'stroke="#666" stroke-width="1.2"'
-    side = -9 if said == "yes" else 9
-    anchor = "end" if said == "yes" else "start"
+    anchor, side = ("end", -6) if said == "yes" else ("start", 6)  # on the outer, upper side
     line = f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" {style}/>'
-    at_x, at_y = (x1 + x2) / 2 + side, (y1 + y2) / 2 + 2
-    return [line, _text(at_x, at_y, said, f' text-anchor="{anchor}" font-size="11" fill="#333"')]
+    how = f' text-anchor="{anchor}" font-size="11" fill="#222"'
+    return [line, _text((x1 + x2) / 2 + side, (y1 + y2) / 2 - 4, said, how)]
 
 
 def _question(x: float, y: float, name: str, limit: str, room: float, thick: bool) -> list[str]:
-    letters = int((room - 10) / 7)
+    letter = 8.4 if thick else 7.0  # pixels; bold is wider
+    letters = int((room - 10) / letter)
     first = textwrap.shorten(name, letters, placeholder="…") if len(name) > letters else name
     first = first if len(first) > 1 else name[: letters - 1] + "…"
-    width = max(7.0 * max(len(first), len(limit)) + 12, 60)
+    width = max(letter * max(len(first), len(limit)) + 12, 60)
     bold = ' font-weight="bold"' if thick else ""
     whole = f"<g><title>{escape(name)}</title>"
     return [
@@ -172,6 +173,7 @@ def _leaf(
     size = min(13.0, max(8.0, (width - 4) / (0.66 * max(len(said), 1))))
     bar = width - 12
     full = bar * right / n if n else 0.0
+    counted = f"{right:,}/{n:,}" if width > 70 else f"{100 * right // max(n, 1)} %"
     parts = [
         f"<g><title>{escape(f'{said}: {share(tree, node)}')}</title>",
         _box(x, y, width, LEAF_HEIGHT - 16, "#eee", thick),
@@ -179,7 +181,7 @@ def _leaf(
         f'<rect x="{x - bar / 2:.1f}" y="{y + 22:.1f}" width="{bar:.1f}" height="7" fill="#fff" '
         'stroke="#444" stroke-width="0.8"/>',
         f'<rect x="{x - bar / 2:.1f}" y="{y + 22:.1f}" width="{full:.1f}" height="7" fill="#444"/>',
-        _text(x, y + 43, f"{right:,}/{n:,}", f' font-size="{10 if width > 56 else 8.5}"'),
+        _text(x, y + 43, counted, ' font-size="10"'),
     ]
     if hidden:
         parts.append(_text(x, y + LEAF_HEIGHT - 3, f"+{hidden} leaves", ' font-size="9"'))

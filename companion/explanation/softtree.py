@@ -33,9 +33,7 @@ class SoftTree(nn.Module):
         self.leaf_logits = nn.Parameter(0.1 * torch.randn(2**depth, n_classes))
 
     def forward(self, x: Tensor) -> Tensor:
-        log_leaves = F.log_softmax(self.leaf_logits, 1)  # (L, K)
-        log_paths = self._log_node_probabilities(x)[-1]  # (N, L)
-        return torch.logsumexp(log_paths[:, :, None] + log_leaves, 1)  # (N, L, K) -> (N, K)
+        return self._mixture(self._log_node_probabilities(x))
 
     def path_probabilities(self, x: Tensor) -> Tensor:
         """How much of each example arrives at each leaf (N, 2^depth); a row sums to 1."""
@@ -51,8 +49,14 @@ class SoftTree(nn.Module):
         a is the share of what arrives at a question that goes right.  Without the penalty one
         branch takes everything early and the other never learns.
         """
-        levels = self._log_node_probabilities(x)
-        penalty = x.new_zeros(())
+        return self._balance(self._log_node_probabilities(x))
+
+    def _mixture(self, levels: list[Tensor]) -> Tensor:
+        log_leaves = F.log_softmax(self.leaf_logits, 1)  # (L, K)
+        return torch.logsumexp(levels[-1][:, :, None] + log_leaves, 1)  # (N, L, K) -> (N, K)
+
+    def _balance(self, levels: list[Tensor]) -> Tensor:
+        penalty = levels[0].new_zeros(())
         for level in range(self.depth):
             arrives = levels[level].exp().sum(0)  # (2^level,)
             right = levels[level + 1][:, 1::2].exp().sum(0)
@@ -107,8 +111,9 @@ def train_soft_tree(
         total = 0.0
         for index in torch.randperm(len(x), generator=generator).split(batch_size):
             batch, wanted = x[index.to(x.device)], targets[index.to(targets.device)]
-            error = F.cross_entropy(tree(batch), wanted)
-            loss = error + penalty * tree.balance_penalty(batch) if penalty else error
+            levels = tree._log_node_probabilities(batch)  # once, for both parts of the loss
+            error = F.cross_entropy(tree._mixture(levels), wanted)
+            loss = error + penalty * tree._balance(levels) if penalty else error
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -157,11 +157,11 @@ def best_split(x: Tensor, y: Tensor) -> Split:
     Raises:
         ValueError: nan, labels that do not fit, or no feature that takes two values.
     """
-    x, y = _check(x, y)
+    x, y = (part.cpu() for part in _check(x, y))  # float64 is not on every device
     n = len(y)
     one_hot = F.one_hot(y).double()  # (N, K)
     total = one_hot.sum(0)
-    sizes = torch.arange(1, n, device=x.device)  # of the left part: 1 ... N-1
+    sizes = torch.arange(1, n)  # of the left part: 1 ... N-1
     best = None
     for feature, column in enumerate(x.unbind(1)):
         values, order = column.sort()
