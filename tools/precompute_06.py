@@ -79,7 +79,7 @@ def soft() -> dict[str, Any]:
         row: dict[str, Any] = {"seed": seed}
         for name, targets in {
             "labels": train.targets,
-            "distilled": predict(net, train.inputs).softmax(1),
+            "distilled": (predict(net, train.inputs) / 4).softmax(1),
         }.items():
             seed_everything(seed)
             tree = explanation.SoftTree(64, depth=4, n_classes=10)
