@@ -105,13 +105,16 @@ class Tree:
         return _pruned(self, is_leaf)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The five arrays for `numpy.savez`; `Tree.from_arrays` reads them back."""
+        """The five arrays; `Tree.from_arrays` reads them back, also as the lists of a JSON file."""
         return {name: getattr(self, name).numpy() for name in FIELDS}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Tree:
-        """A tree from what `arrays` gave, also through an opened .npz file."""
-        return cls(**{name: torch.from_numpy(np.array(arrays[name])) for name in FIELDS})
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray | list]) -> Tree:
+        """A tree from what `arrays` gave, from an opened .npz file or from lists."""
+        kinds = {"threshold": np.float32}
+        return cls(
+            **{k: torch.from_numpy(np.array(arrays[k], kinds.get(k, np.int64))) for k in FIELDS}
+        )
 
     def _downwards(self) -> list[int]:
         """Nodes that are reachable, parents before children."""
