@@ -1,4 +1,4 @@
-"""A reader in JupyterLab with chapter 06's explorables: maps, the tree surgeon, the lie detector."""
+"""A reader in JupyterLab with chapter 06's explorables: maps, a tree surgeon, a lie detector."""
 
 from __future__ import annotations
 
@@ -15,12 +15,18 @@ pytestmark = [pytest.mark.browser, pytest.mark.turns("walk", by="module")]
 
 WALK = [
     """from companion.explorables import explanation as explore
-from companion.explorables.echo import echo""",
+from companion.explorables.echo import echo
+from companion.data import load
+digits, images = load("digits"), load("mnist")""",
     "echo()",
     "explore.map_honesty()",
+    "explore.tree_surgeon()",
 ]
-CELLS = (2,)
-COUNTS = {"maps": {"presets": 5, "sliders": 2, "menus": 4, "pictures": 2}}
+CELLS = (2, 3)
+COUNTS = {
+    "maps": {"presets": 5, "sliders": 2, "menus": 4, "pictures": 2},
+    "surgeon": {"presets": 4, "sliders": 3, "menus": 2},
+}
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +103,49 @@ def test_a_point_is_chosen_by_mouse_and_by_arrow_keys(reader: Reader) -> None:
     bench.must_answer("noise", lambda: menu.select_option("noise"))
     assert account.inner_text().startswith("Gaussian noise, perplexity 2")
     assert root.locator("figcaption").nth(1).inner_text().startswith("Gaussian noise")
+
+
+def test_the_surgeon_walks_cuts_and_undoes(reader: Reader) -> None:
+    reader.run_cell(3)
+    surgeon, page = reader.explorable(3), reader.page
+    root, account = surgeon.root, surgeon.root.locator(".ce-account")
+    words, tree = root.locator(".ce-words"), root.locator("svg.ce-tree")
+    press_preset(surgeon, "readable")
+    nodes = root.locator(".ce-tree-node")
+    assert nodes.count() == 15 and root.locator(".ce-swap").is_disabled()
+    surgeon.must_answer("a click on the root", nodes.first.click)
+    assert words.inner_text().startswith("At the root")
+    assert root.locator(".ce-swap").is_enabled()
+    before = account.inner_text()
+    tree.focus()
+    for key in ("ArrowLeft", "ArrowRight", "ArrowUp"):
+        surgeon.must_answer(key, lambda key=key: page.keyboard.press(key))
+        assert words.inner_text().startswith("If ")
+    surgeon.must_answer("space", lambda: page.keyboard.press("Space"))
+    assert "after 1 operation" in account.inner_text() and root.locator(".ce-fall").count() == 1
+    no_shortcut_fires(reader)
+    surgeon.must_answer("space", lambda: page.keyboard.press("Space"))
+    assert account.inner_text() == before
+    slide = root.locator("input[data-key=threshold]")
+    slide.focus()
+    surgeon.must_answer("End", lambda: page.keyboard.press("End"))
+    assert "after 1 operation" in account.inner_text()
+    surgeon.must_answer("undo all", root.locator(".ce-undo").click)
+    assert account.inner_text() == before and root.locator(".ce-undo").is_disabled()
+
+    press_preset(surgeon, "deep")
+    tree.focus()
+    levels = set()
+    for _ in range(6):
+        surgeon.must_answer("ArrowUp", lambda: page.keyboard.press("ArrowUp"))
+        levels.add(tree.get_attribute("aria-label").split(";")[0])
+    assert len(levels) > 1  # the window follows into the depth
+    chart = root.locator(".ce-fidelity svg")
+    surgeon.must_answer("a click into the chart", lambda: click_into(reader, chart, 0.3))
+    assert root.locator("input[data-key=depth]").input_value() in "1234"
+    menu = root.locator("select[data-key=n_queries]")
+    surgeon.must_answer("queries", lambda: menu.select_option("20000"))
+    assert "20,000 queries" in account.inner_text()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
