@@ -1,0 +1,11 @@
+"""Chapter 06: the map honesty bench, the tree surgeon, the attribution lie detector."""
+
+from companion.explorables.map_honesty import compute_map_honesty, map_honesty
+from companion.explorables.tree_surgeon import compute_tree_surgeon, tree_surgeon
+
+__all__ = [
+    "compute_map_honesty",
+    "compute_tree_surgeon",
+    "map_honesty",
+    "tree_surgeon",
+]
