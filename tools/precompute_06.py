@@ -106,20 +106,24 @@ def tree() -> dict[str, Any]:
     """The tree that chapter 06 draws: three questions about a network on six measurements."""
     names = load_breast_cancer().feature_names.tolist()
     chosen = [names.index(name) for name in SIX_FEATURES]
-    train = load("breast_cancer").map(lambda x: x[:, chosen])
-    mean, std = train.inputs.mean(0), train.inputs.std(0)
-    train = train.map(lambda x: (x - mean) / std)
+    raw = load("breast_cancer").map(lambda x: x[:, chosen])
+    mean, std = raw.inputs.mean(0), raw.inputs.std(0)
     seed_everything(0)
     net = models.mlp(6, 16, 2)
-    fit(net, train, epochs=40, lr=5e-3, weight_decay=4.0, batch_size=32, progress=False)
-    grown = explanation.surrogate_tree(net, train.inputs, max_depth=3)
+    scaled = raw.map(lambda x: (x - mean) / std)
+    fit(net, scaled, epochs=40, lr=5e-3, weight_decay=4.0, batch_size=32, progress=False)
+
+    def answer(x: Tensor) -> Tensor:
+        return predict(net, (x - mean) / std)
+
+    grown = explanation.surrogate_tree(answer, raw.inputs, max_depth=3)
     return {
         "seeds": [0],
         "features": SIX_FEATURES,
-        "fidelity": explanation.fidelity(grown, net, train.inputs),
+        "fidelity": explanation.fidelity(grown, answer, raw.inputs),
         "tree": {
             "feature": grown.feature.tolist(),
-            "threshold": [round(t, 4) for t in grown.threshold.tolist()],
+            "threshold": [round(t, 5) for t in grown.threshold.tolist()],
             "left": grown.left.tolist(),
             "right": grown.right.tolist(),
             "counts": grown.counts.tolist(),
