@@ -25,7 +25,7 @@ digits, images = load("digits"), load("mnist")""",
 CELLS = (2, 3)
 COUNTS = {
     "maps": {"presets": 5, "sliders": 2, "menus": 4, "pictures": 2},
-    "surgeon": {"presets": 4, "sliders": 3, "menus": 2},
+    "surgeon": {"presets": 4, "sliders": 2, "menus": 2},
 }
 
 
