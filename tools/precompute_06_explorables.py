@@ -1,4 +1,4 @@
-"""What chapter 06's explorables show: a grid of t-SNE maps, and trees of a network's answers."""
+"""What chapter 06's explorables show: t-SNE maps, trees of a network's answers, a network."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from companion.explanation import (
     trustworthiness,
     tsne,
 )
-from companion.explorables import tree_store
+from companion.explorables import healing, tree_store, walks
+from companion.explorables.dropout_committee import split_mnist
 from companion.explorables.map_store import N_NEIGHBOURS, packed_bytes, packed_points
 from companion.explorables.tree_store import as_rows, grown, packed_tree
 
@@ -126,8 +127,41 @@ def tree_surgeon() -> dict[str, Any]:
     }
 
 
-JOBS = {"map_honesty": map_honesty, "tree_surgeon": tree_surgeon}
+# ---- the lie detector ---------------------------------------------------------------------------
+
+
+def lie_detector() -> dict[str, Any]:
+    """The network that is explained, as base64 of float16, and how often it is right."""
+    train, held_out = split_mnist()
+    seed_everything(SEED)
+    model = walks.small_network()
+    training.fit(
+        model, train, epochs=12, lr=2e-3, schedule="one_cycle", batch_size=64, seed=SEED,
+        progress=False,
+    )  # fmt: skip
+    is_right = training.predict(model, held_out.inputs).argmax(1) == held_out.targets
+    accuracy = round(is_right.float().mean().item(), 3)
+    print(models.n_parameters(model), accuracy, flush=True)
+    return {
+        "seeds": [SEED],
+        "n_parameters": models.n_parameters(model),
+        "accuracy": accuracy,
+        "networks": {"trained": healing.packed(model)},
+    }
+
+
+JOBS = {"lie_detector": lie_detector, "map_honesty": map_honesty, "tree_surgeon": tree_surgeon}
 COVERS = {
+    "lie_detector": (
+        "mnist.npz",
+        split_mnist,
+        walks.small_network,
+        healing.packed,
+        training._run_epoch,
+        training._make_optimizer,
+        training._make_schedule,
+        Dataset.batches,
+    ),
     "map_honesty": (clouds, packed_points, packed_bytes, tsne, trustworthiness, nearest_neighbours),
     "tree_surgeon": (
         digits_network,

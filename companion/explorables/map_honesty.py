@@ -114,7 +114,10 @@ def compute_map_honesty(
             name: [trust[_key(name, perplexity, start, i)] for i in results["iterations"]]
             for name in DATA
         },
-        "place": [results["perplexities"].index(perplexity), results["iterations"].index(n_iterations)],
+        "place": [
+            results["perplexities"].index(perplexity),
+            results["iterations"].index(n_iterations),
+        ],
         "settings": {
             "data": data, "perplexity": int(perplexity), "start": start, "point": point,
             "n_iterations": int(n_iterations), "n_points": n,

@@ -2,7 +2,7 @@ function buildTreeSurgeon(page) {
   const { setup } = page;
   const SIDE = 8;
   const SCALE = 14; // CSS pixels of one pixel of a digit
-  const TREE = { height: 262, left: 4, right: 720, top: 4, step: 54 };
+  const TREE = { height: 234, left: 4, right: 720, top: 3, step: 48 };
   const CHART = { height: 160, left: 44, right: 280, top: 8, bottom: 120 };
   let data = null;
 
@@ -193,8 +193,8 @@ function buildTreeSurgeon(page) {
           d: `M${fidelity.map((share, i) => `${x(i + 1, leaves[i]).toFixed(1)} ${y(share).toFixed(1)}`).join("L")}`,
           fill: "none", stroke: colours.hues[k], "stroke-width": 2.2, "stroke-dasharray": dashes[k],
         }),
-        s("path", { d: `M${right - 108} ${bottom - 42 + 16 * k}h22`, fill: "none", stroke: colours.hues[k], "stroke-width": 2.4, "stroke-dasharray": dashes[k] }),
-        s("text", { x: right - 81, y: bottom - 38 + 16 * k }, `${format(Number(n))} queries`),
+        s("path", { d: `M${right - 128} ${bottom - 42 + 16 * k}h22`, fill: "none", stroke: colours.hues[k], "stroke-width": 2.4, "stroke-dasharray": dashes[k] }),
+        s("text", { x: right - 101, y: bottom - 38 + 16 * k }, `${format(Number(n))} queries`),
       );
     });
     const here = x(settings.depth, data.n_leaves);
@@ -242,8 +242,10 @@ function buildTreeSurgeon(page) {
     swap.disabled = !data.is_split;
     undo.disabled = data.n_operations === 0;
     cut.disabled = !data.is_split;
-    if (page.root.dataset.busy !== "true" && data.is_split) cut.value = data.threshold;
-    cutValue.textContent = data.is_split ? String(data.threshold) : "a leaf";
+    // The page's own state is ahead of the answer while the slider is dragged.
+    const wanted = page.state.moved.find(([node]) => node === data.selected)?.[1] ?? data.threshold;
+    if (data.is_split) cut.value = wanted;
+    cutValue.textContent = data.is_split ? String(wanted) : "a leaf";
     account.textContent = data.text;
     words.textContent = data.words;
   };

@@ -147,7 +147,7 @@ def compute_tree_surgeon(
         "children": [int(tree.left[here]), int(tree.right[here])] if is_split else [],
         "limits": _limits(tree, way),
         "image": (patient.images[case] * GREY).round().astype(int).tolist(),
-        "mean": (patient.images[arrived].mean(0) * GREY).round(1).tolist() if arrived.any() else None,
+        "mean": _mean(patient.images[arrived]),
         "n_arrived": int(arrived.sum()),
         "n_same": int((said == tree.label[here]).sum()),
         "label": int(tree.label[here]),
@@ -295,15 +295,20 @@ def _words(data: Mapping[str, Any]) -> str:
         sides = [f"above {low:g}"] if low is not None else []
         sides += [f"at most {high:g}"] if high is not None else []
         parts.append(f"{_named(pixel)} is {' and '.join(sides)}")
-    then = f"a {data['label']}" if not data["is_split"] else f"rather a {data['label']}"
+    then = f"{'rather ' if data['is_split'] else ''}a {data['label']}."
+    condition = f"If {', '.join(parts)}, it is" if parts else "At the root it is"
     n, same = data["n_arrived"], data["n_same"]
-    said = (
-        f"{n} of {data['settings']['n_held_out']} held-out digits come here, and the network says "
-        f"{data['label']} of {same}"
-        if n
-        else "no held-out digit comes here"
+    if not n:
+        return f"{condition} {then} No held-out digit comes here."
+    return (
+        f"{condition} {then} {n} of {data['settings']['n_held_out']} held-out digits come here, "
+        f"and the network says {data['label']} of {same}."
     )
-    return f"{'If ' + ', '.join(parts) + ', it is ' if parts else 'At the root: '}{then}. {said[0].upper()}{said[1:]}."
+
+
+def _mean(images: np.ndarray) -> list[float] | None:
+    """The mean of images (n, 64) in levels of ink."""
+    return (images.mean(0) * GREY).round(1).tolist() if len(images) else None
 
 
 def _named(pixel: int) -> str:

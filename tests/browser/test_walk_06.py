@@ -21,11 +21,13 @@ digits, images = load("digits"), load("mnist")""",
     "echo()",
     "explore.map_honesty()",
     "explore.tree_surgeon()",
+    "explore.lie_detector()",
 ]
-CELLS = (2, 3)
+CELLS = (2, 3, 4)
 COUNTS = {
     "maps": {"presets": 5, "sliders": 2, "menus": 4, "pictures": 2},
-    "surgeon": {"presets": 4, "sliders": 3, "menus": 2},
+    "surgeon": {"presets": 4, "sliders": 2, "menus": 2},  # a leaf has no threshold
+    "detector": {"presets": 5, "sliders": 3, "menus": 4},
 }
 
 
@@ -146,6 +148,34 @@ def test_the_surgeon_walks_cuts_and_undoes(reader: Reader) -> None:
     menu = root.locator("select[data-key=n_queries]")
     surgeon.must_answer("queries", lambda: menu.select_option("20000"))
     assert "20,000 queries" in account.inner_text()
+
+
+def test_the_detector_is_walked_and_asked(reader: Reader) -> None:
+    reader.run_cell(4)
+    detector, page = reader.explorable(4), reader.page
+    root, account = detector.root, detector.root.locator(".ce-account")
+    meter = root.locator(".ce-side .ce-title")
+    chart = root.locator(".ce-way svg")
+    detector.must_answer("a click half-way", lambda: click_into(reader, chart, 0.55))
+    assert root.locator("figcaption").first.inner_text().endswith("% of the way")
+    share = root.locator("input[data-key=share]")
+    share.focus()
+    detector.must_answer("Home", lambda: page.keyboard.press("Home"))
+    assert "a map is constant" in account.inner_text()  # nothing was collected yet
+    detector.must_answer("End", lambda: page.keyboard.press("End"))
+    steps = root.locator("input[data-key=n_steps]")
+    fair = meter.inner_text()
+    steps.focus()
+    detector.must_answer("Home", lambda: page.keyboard.press("Home"))
+    assert meter.inner_text() != fair and meter.inner_text().startswith("Missing from the sum")
+    no_shortcut_fires(reader)
+    method = root.locator("select[data-key=method]")
+    detector.must_answer("guided", lambda: method.select_option("guided"))
+    assert meter.inner_text() == "Not made to add up"
+    assert root.locator(".ce-collected").count() == 0
+    target = root.locator("select[data-key=target]")
+    detector.must_answer("class 0", lambda: target.select_option("0"))
+    assert account.inner_text().startswith("Why 0, asked of the trained network (the trained one")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
