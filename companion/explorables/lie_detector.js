@@ -5,6 +5,7 @@ function buildLieDetector(page) {
   const SMALL = 4; // and in the map of the other network
   const CHART = { height: 186, left: 46, right: 340, top: 8, bottom: 146 };
   const METER = { height: 62, left: 8, right: 200 };
+  const [BLACK, WHITE] = [[0, 0, 0], [255, 255, 255]]; // a baseline's name must hold on dark paper, too
   let data = null;
 
   const presets = page.presets();
@@ -80,7 +81,7 @@ function buildLieDetector(page) {
   function drawPictures(colours) {
     const { settings } = data;
     const isTrained = settings.network === "trained";
-    paint(here, SCALE, settings.share === 100 ? "The picture" : `${settings.share} % of the way`, colours, (i, j) => colours.grey(data.picture[i][j]));
+    paint(here, SCALE, settings.share === 100 ? "The picture" : `${settings.share} % of the way`, colours, (i, j) => mix(BLACK, WHITE, data.picture[i][j]));
     paint(map, SCALE, `Why ${data.target}?${isTrained ? "" : " (random)"}`, colours, (i, j) => colours.signed(data.map[i][j], 1));
     const same = data.correlation === null ? "no correlation" : `ρ = ${brief(data.correlation)}`;
     paint(other, SMALL, `${isTrained ? "Random" : "Trained"}: ${same}`, colours, (i, j) => colours.signed(data.other[i][j], 1));

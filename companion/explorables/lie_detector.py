@@ -36,40 +36,41 @@ PRESETS = (
     preset(
         "a fair walk",
         "Integrated gradients on the way from black to the digit. What was collected adds up to "
-        "what the logit rose, the map of a network with a random last layer is another one, and "
-        "without the pixels that it marks first the answer is gone at once.",
-        image=8, method="integrated", baseline="black", n_steps=64, share=100,
+        "what the logit rose; a network with a random last layer has quite another map; and once "
+        "the strongest pixels are blackened, the answer is gone.",
+        image=19, method="integrated", baseline="black", n_steps=64, share=100,
         network="trained", target=ANSWER,
     ),
     preset(
         "baseline white",
-        "The same network and digit, from white paper. The sum is right again, and the map "
-        "another: it explains why the picture is not white. Marked are pixels that have no ink, "
-        "and blackening those first changes nothing.",
-        image=8, method="integrated", baseline="white", n_steps=64, share=100,
+        "The same network and digit, walked to from white. The sum is right again, and the map "
+        "another: it explains why the picture is not white. Marked are pixels that are black as "
+        "it is, so that blackening them does less than a random order does.",
+        image=19, method="integrated", baseline="white", n_steps=64, share=100,
         network="trained", target=ANSWER,
     ),
     preset(
         "too few steps",
-        "One gradient, from the middle of the way, for the whole of it. The picture looks like "
-        "the fair one; the meter shows that the sum is wrong.",
-        image=8, method="integrated", baseline="black", n_steps=1, share=100,
+        "One gradient, from the middle of the way, stands for the whole of it. The map looks like "
+        "the fair one. Only the meter shows that the sum is wrong.",
+        image=19, method="integrated", baseline="black", n_steps=1, share=100,
         network="trained", target=ANSWER,
     ),
     preset(
         "the random network",
         "Guided backpropagation, sharp and convincing, of a network whose last layer was drawn "
-        "at random. The trained network's map is nearly the same: it shows the digit, not what "
-        "was learned.",
-        image=8, method="guided", baseline="black", n_steps=64, share=100, network="random",
+        "at random. The trained network's map beside it is much the same: both show the digit, "
+        "and neither what was learned.",
+        image=19, method="guided", baseline="black", n_steps=64, share=100, network="random",
         target=ANSWER,
     ),
     preset(
         "the wrong class",
-        "Why is this four a nine? The question is wrong and the map does not say so: it marks "
-        "strokes, and they add up. Look at the probability, on the left end of the right chart.",
-        image=8, method="integrated", baseline="black", n_steps=64, share=100,
-        network="trained", target=9,
+        "Why is this nine a four? The question is wrong, and the map does not say so: it marks "
+        "strokes, and they add up. Only the probability, at the left end of the right chart, is "
+        "none to explain.",
+        image=19, method="integrated", baseline="black", n_steps=64, share=100,
+        network="trained", target=4,
     ),
 )  # fmt: skip
 OPENING: dict[str, Any] = dict(PRESETS[0]["state"])
@@ -236,14 +237,20 @@ def _describe_detector(data: dict[str, Any]) -> str:
 
 
 def _draw_detector(data: dict[str, Any]) -> Figure:
+    from matplotlib.colors import LinearSegmentedColormap
+
     from companion import plotting
 
     figure, axes = plotting.panels(
         1, 4, size=(2.3, 2.4),
         titles=["a digit", "what speaks for it", "collected on the way", "pixels blackened"],
     )  # fmt: skip
-    axes[0].imshow(data["picture"], cmap="Greys", vmin=0, vmax=1)
-    axes[1].imshow(data["map"], cmap="PuOr_r", vmin=-1, vmax=1)
+    axes[0].imshow(data["picture"], cmap="gray", vmin=0, vmax=1)
+    # Blue and orange as on the page.
+    signed = LinearSegmentedColormap.from_list(
+        "", [plotting.COLORS[0], "white", plotting.COLORS[1]]
+    )
+    axes[1].imshow(data["map"], cmap=signed, vmin=-1, vmax=1)
     for ax in axes[:2]:
         ax.set(xticks=[], yticks=[])
     x = np.linspace(0, 100, N_PLACES + 1)
