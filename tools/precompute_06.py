@@ -52,16 +52,18 @@ def queries() -> dict[str, Any]:
     for seed in SEEDS:
         net, train, test = digits_net(seed)
         x, x_test = train.inputs.flatten(1), test.inputs.flatten(1)
-        for n_queries in (0, N_QUERIES):
+        asked = [(0, "noise"), *((N_QUERIES, kind) for kind in ("noise", "mixture", "marginal"))]
+        for n_queries, kind in asked:
             for depth in (3, 5, 8, 12):
                 tree = explanation.surrogate_tree(
-                    net, x, max_depth=depth, n_queries=n_queries,
+                    net, x, max_depth=depth, n_queries=n_queries, kind=kind,
                     generator=torch.Generator().manual_seed(seed),
                 )  # fmt: skip
                 rows.append(
                     {
                         "seed": seed,
                         "n_queries": n_queries,
+                        "kind": kind,
                         "depth": depth,
                         "n_leaves": tree.n_leaves,
                         "fidelity": explanation.fidelity(tree, net, x_test),
