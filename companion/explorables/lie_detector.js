@@ -100,8 +100,8 @@ function buildLieDetector(page) {
       s("text", { x: left, y: 43 }, `map sums to ${brief(data.sum)}`), bar(data.sum, 47, colours.hues[1]),
       s("path", { d: `M${x(0)} 13V61`, stroke: "currentColor", "stroke-width": 1.2 }),
     );
-    const missing = data.rise - data.sum;
-    meterTitle.textContent = data.settings.is_integrated ? `Missing from the sum: ${brief(Math.round(100 * missing) / 100)}` : "Not made to add up";
+    const missing = Math.abs(Math.round(100 * (data.rise - data.sum)) / 100);
+    meterTitle.textContent = data.settings.is_integrated ? `The sum is off by ${brief(missing)}` : "Not made to add up";
     meter.setAttribute("aria-label", `the logit rose by ${brief(data.rise)}, the map sums to ${brief(data.sum)}`);
   }
 

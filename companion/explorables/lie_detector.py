@@ -215,7 +215,7 @@ def _account(data: Mapping[str, Any]) -> str:
     same = (
         "without a rank correlation, for a map is constant"
         if data["correlation"] is None
-        else f"rank correlation {data['correlation']:.2f} with the other network's map"
+        else f"rank correlation {number(data['correlation'])} with the other network's map"
     )
     return (
         f"{question}, by {settings['method']}{far}: {total}; {same}; area under the deletion curve "

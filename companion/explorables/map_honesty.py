@@ -48,16 +48,16 @@ PRESETS = (
     ),
     preset(
         "another seed",
-        "Two random starts, one trustworthiness: both maps keep the same neighbours, and the "
-        "groups lie elsewhere. Which group is beside which, and how far, is for the start to "
-        "say.",
-        data="digits", perplexity=30, start="0", n_iterations=750, beside="start",
+        "Two random starts, nearly one trustworthiness: both maps keep near neighbours together. "
+        "But which group lies beside which is for the start to say. Slide the perplexity up, and "
+        "the two arrangements come to agree.",
+        data="digits", perplexity=5, start="0", n_iterations=750, beside="start",
         colour="label",
     ),
     preset(
         "noise",
-        "Points without any structure, from two starts. At perplexity 5 they gather in clumps all "
-        "the same, others from each start. Seven in ten neighbours on paper are false.",
+        "Points without any structure, from two starts. At perplexity 5 they gather in short "
+        "strings all the same, others from each start. Seven in ten neighbours on paper are false.",
         data="noise", perplexity=5, start="0", n_iterations=750, beside="start", colour="doubt",
     ),
 )  # fmt: skip

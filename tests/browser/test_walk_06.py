@@ -167,7 +167,7 @@ def test_the_detector_is_walked_and_asked(reader: Reader) -> None:
     fair = meter.inner_text()
     steps.focus()
     detector.must_answer("Home", lambda: page.keyboard.press("Home"))
-    assert meter.inner_text() != fair and meter.inner_text().startswith("Missing from the sum")
+    assert meter.inner_text() != fair and meter.inner_text().startswith("The sum is off by")
     no_shortcut_fires(reader)
     method = root.locator("select[data-key=method]")
     detector.must_answer("guided", lambda: method.select_option("guided"))
