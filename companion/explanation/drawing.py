@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 from torch import Tensor
 
@@ -23,8 +24,9 @@ class SVG:
     text: str
     alt: str
 
-    def _repr_svg_(self) -> str:
-        return self.text
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
+        words = {"image/svg+xml": {"alt": self.alt}}
+        return {"image/svg+xml": self.text, "text/plain": self.alt}, words
 
     def __repr__(self) -> str:
         return self.alt

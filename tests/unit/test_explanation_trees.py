@@ -315,7 +315,9 @@ def test_a_drawing_is_text_with_names_and_a_path():
     tree = ex.grow_tree(x, labels_of(model, x), n_classes=3, max_depth=5)
     names = {"feature_names": ["a<b", "length", "width", "mass"], "class_names": ["X", "Y&", "Z"]}
     drawn = ex.draw_tree(tree, alt="A tree of three classes", max_depth=3, highlight=x[0], **names)
-    assert drawn._repr_svg_() == drawn.text and repr(drawn) == "A tree of three classes"
+    data, metadata = drawn._repr_mimebundle_()
+    assert data == {"image/svg+xml": drawn.text, "text/plain": "A tree of three classes"}
+    assert metadata["image/svg+xml"]["alt"] == repr(drawn) == "A tree of three classes"
     root = ElementTree.fromstring(drawn.text)
     space = "{http://www.w3.org/2000/svg}"
     assert root.get("role") == "img" and root.get("aria-label") == "A tree of three classes"
