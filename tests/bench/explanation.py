@@ -109,14 +109,15 @@ def first_call(code: str) -> Timed:
 ENTRIES = [
     Comparison(
         name="tsne_digits", chapter="06", prepare=tsne_of_digits, n_repeats=3, bar=2.5,
-        peer_name="the faster of openTSNE and scikit-learn",
+        is_long=True, peer_name="the faster of openTSNE and scikit-learn",
     ),
     Comparison(
         name="umap_digits_first", chapter="06", n_repeats=3, bar=1.0, peer_name=PEER_OF_UMAP,
+        is_long=True,
         prepare=lambda: (first_call(FIRST["ours"]), first_call(FIRST["theirs"])),
     ),
     Comparison(
         name="umap_digits_again", chapter="06", prepare=umap_again, n_repeats=3, bar=3.0,
-        peer_name=PEER_OF_UMAP,
+        peer_name=PEER_OF_UMAP, is_long=True,
     ),
 ]  # fmt: skip
