@@ -2,7 +2,7 @@
 
 
 def row_precisions(squared_distances: Tensor, bits: float | Tensor) -> tuple[Tensor, Tensor]:
-    d = squared_distances.double()
+    d = squared_distances
     bits = torch.as_tensor(bits, dtype=torch.float64)
     if d.ndim != 2 or not (d >= 0).all():
         raise ValueError("squared_distances: expected (n, m), none below 0 or nan")
