@@ -20,7 +20,7 @@ def conditional_importance(
         return -(model(rows).argmax(1) == y).double().mean()
 
     place = strata.argsort(stable=True)
-    rises = torch.zeros(len(groups), len(keys)).to(x)
+    rises = x.new_empty(len(groups), len(keys))
     for r, key in enumerate(keys):
         by_key = key.argsort()
         source = torch.empty_like(by_key)

@@ -7,7 +7,7 @@ def shapley_matrix(values: Tensor) -> Tensor:
         raise ValueError(f"values {tuple(values.shape)}: expected 2**d finite numbers")
     masks, v = torch.arange(2**d), values.double()
     size = sum(masks >> i & 1 for i in range(d)).tolist()
-    result = torch.zeros(d, d, dtype=torch.float64)
+    result = torch.empty(d, d, dtype=torch.float64)
     for i in range(d):
         for j in range(d):
             a, b = 1 << i, (1 << j) * (i != j)  # b is nobody on the diagonal
