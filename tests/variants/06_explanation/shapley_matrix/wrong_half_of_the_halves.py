@@ -13,11 +13,11 @@ def shapley_matrix(values: Tensor) -> Tensor:
             a, b = 1 << i, (1 << j) * (i != j)  # b is nobody on the diagonal
             rest = masks[masks & (a | b) == 0]
             k = 2 if b else 1
-            shares = [1 / math.comb(d - k, size[m]) for m in rest.tolist()]
+            parts = [1 / math.comb(d - k, size[m]) for m in rest.tolist()]
             gain = v[rest + a] - v[rest]
             if b:
                 gain = (v[rest + a + b] - v[rest + b] - gain) / 2
-            shares = torch.tensor(shares, dtype=torch.float64) / (d + 1 - k)
-            result[i, j] = (shares * gain).sum()
+            parts = torch.tensor(parts, dtype=torch.float64) / (d + 1 - k)
+            result[i, j] = (parts * gain).sum()
     alone = 1.5 * result.diagonal() - result.sum(1) / 2
     return result.diagonal_scatter(alone)
