@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
+import torch
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
 
 from tools import lint_notebooks as lints
 from tools import notebooks
@@ -51,6 +56,29 @@ def cell_with(*outputs: NotebookNode, source: str = "f()", **more: object) -> No
     cell = new_code_cell(source, outputs=list(outputs), **more)
     cell.execution_count = 7
     return cell
+
+
+def test_large_pictures_are_stored_with_a_palette_and_small_ones_as_they_are() -> None:
+    def png(width: int) -> str:
+        ramp = torch.linspace(0, 250, width * width).view(width, width)
+        ramp = ramp + torch.randint(0, 5, ramp.shape, generator=torch.Generator().manual_seed(0))
+        color = torch.stack([ramp, ramp.T, ramp.flip(0)], 2).byte().numpy()
+        buffer = io.BytesIO()
+        Image.fromarray(color).save(buffer, "png")
+        return base64.b64encode(buffer.getvalue()).decode()
+
+    small, large = png(8), png(400)
+    notebook = new_notebook(cells=[cell_with(*(display({"image/png": p}) for p in (small, large)))])
+    notebooks.shrink_pictures(notebook)
+    first, second = (output.data["image/png"] for output in notebook.cells[0].outputs)
+    assert first == small and len(second) < len(large)
+    picture = Image.open(io.BytesIO(base64.b64decode(second)))
+    original = Image.open(io.BytesIO(base64.b64decode(large)))
+    assert picture.mode == "P" and picture.size == original.size
+    gap = np.abs(np.asarray(picture.convert("RGB"), int) - np.asarray(original, int))
+    assert gap.mean() < 8
+    notebooks.shrink_pictures(notebook)
+    assert notebook.cells[0].outputs[1].data["image/png"] == second
 
 
 def test_normalizing_removes_what_differs_between_machines() -> None:

@@ -240,7 +240,7 @@ def test_recomputed(key: str) -> None:
 
 
 def differing(stored: Any, found: Any, place: str = "") -> list[str]:
-    """Places where two results differ; seconds and weights belong to the machine.
+    """Places where two results differ; seconds, weights and maps belong to the machine.
 
     On another processor sums are rounded in another order, and a long training ends elsewhere.
     Numbers may move by a tenth.  Of a code, (seeds, blocks), the bits of each seed may move by a
@@ -250,7 +250,7 @@ def differing(stored: Any, found: Any, place: str = "") -> list[str]:
     if isinstance(stored, dict):
         if stored.keys() != found.keys():
             return [f"{place}: stored {sorted(stored)}, now {sorted(found)}"]
-        names = sorted(stored.keys() - {"cpu_seconds", "networks"})
+        names = sorted(stored.keys() - {"cpu_seconds", "networks", "positions"})
         return [d for n in names for d in differing(stored[n], found[n], f"{place}.{n}")]
     if isinstance(stored, list):
         if len(stored) != len(found):
@@ -338,3 +338,31 @@ def test_the_dial_has_a_minimum_inside_in_chapter_05() -> None:
     best = min(true, key=true.__getitem__)
     assert true[best] < uniform / 2 and best.split("|")[0] not in ("1.0", "0.07")
     assert min(totals("random").values()) > uniform
+
+
+def test_the_maps_of_all_digits_keep_their_neighbours_in_chapter_06() -> None:
+    found = precomputed("06", "maps")["digits"]
+    assert len(found["t-SNE"]) >= 3
+    assert min(row["trustworthiness"] for row in found["t-SNE"]) >= 0.993
+    assert min(row["trustworthiness"] for row in found["UMAP"]) >= 0.985
+
+
+def test_more_questions_make_a_deep_tree_more_faithful_in_chapter_06() -> None:
+    """By at least four points at depth 12 with 20,000 queries, mean of three networks."""
+
+    def fidelity(n_queries: int) -> float:
+        return mean(
+            row["fidelity"]
+            for row in precomputed("06", "queries")["rows"]
+            if row["depth"] == 12 and row["n_queries"] == n_queries and row["kind"] == "noise"
+        )
+
+    assert fidelity(20_000) >= fidelity(0) + 0.04
+
+
+def test_a_soft_tree_learns_more_from_a_network_in_chapter_06() -> None:
+    """At least three points at depth 4, mean of five seeds, with and without the penalty."""
+    rows = precomputed("06", "soft")["rows"]
+    for penalty in {row["penalty"] for row in rows}:
+        gains = [row["distilled"] - row["labels"] for row in rows if row["penalty"] == penalty]
+        assert len(gains) == 5 and mean(gains) >= 0.03

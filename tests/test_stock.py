@@ -70,6 +70,7 @@ def graded_here(assignment: Assignment, students: Sequence[Student], root: Path)
         ("03_regularization", True),
         ("04_self_supervision", N_SAMPLED),
         ("05_compression", N_SAMPLED),
+        ("06_explanation", N_SAMPLED),
     ],  # fmt: skip
 )
 def test_stock_nbgrader_gives_the_same_points(name, n_wrong, tmp_path):

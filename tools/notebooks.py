@@ -12,8 +12,10 @@ pictures in it differ.
 from __future__ import annotations
 
 import argparse
+import base64
 import copy
 import hashlib
+import io
 import json
 import os
 import re
@@ -27,6 +29,7 @@ from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
+from PIL import Image  # which comes with matplotlib
 
 from tools.calibration import slowdown
 
@@ -36,6 +39,7 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
 CELL_METADATA = ("companion", "nbgrader", "tags")
 MAX_BYTES = 1_500_000
+LARGE_PICTURE = 27_000  # characters of base64, 20 kB
 CHAPTER_SECONDS = 60
 CELL_TIMEOUT = 600  # seconds of waiting for one cell
 TIMING_TAG = "timing"
@@ -123,6 +127,7 @@ def execute(
         raise ChapterError(f"{type(error).__name__}: {error}") from error
     run.notebook = normalize(notebook)
     check_outputs(run.notebook)
+    shrink_pictures(run.notebook)
     return run
 
 
@@ -153,6 +158,27 @@ def normalize(notebook: NotebookNode) -> NotebookNode:
         cell.execution_count = n_run if has_run else None
         cell.outputs = _merge_streams([_clean_output(out, n_run) for out in cell.outputs])
     return clean
+
+
+def shrink_pictures(notebook: NotebookNode) -> None:
+    """Pictures of more than 20 kB keep 256 colours, without dither; done once, it stays so."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            picture = output.get("data", {}).get("image/png", "")
+            if isinstance(picture, str) and len(picture) > LARGE_PICTURE:
+                output.data["image/png"] = _with_palette(picture)
+
+
+def _with_palette(picture: str) -> str:
+    image = Image.open(io.BytesIO(base64.b64decode(picture)))
+    if image.mode == "P":
+        return picture
+    few = image.convert("RGB").quantize(
+        256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
+    )
+    buffer = io.BytesIO()
+    few.save(buffer, "png", optimize=True)
+    return min(picture, base64.b64encode(buffer.getvalue()).decode("ascii"), key=len)
 
 
 def check_outputs(notebook: NotebookNode) -> None:

@@ -84,6 +84,8 @@ CHAPTERS = {
     "02": "architecture",
     "03": "regularization",
     "04": "self_supervision",
+    "05": "compression",
+    "06": "explanation",
 }
 ENTRIES = [
     entry

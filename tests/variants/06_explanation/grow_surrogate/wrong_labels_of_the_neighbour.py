@@ -1,0 +1,21 @@
+# Misconception: A moved row keeps its class.
+
+
+def grow_surrogate(ask, x: Tensor, generator: torch.Generator) -> dict[str, list]:
+    n = 4000 - len(x)
+    spread = torch.linalg.cholesky(torch.cov(x.T) + 1e-6 * torch.eye(x.shape[1]))
+    centres = x[torch.randint(len(x), (n,), generator=generator)]
+    steps = torch.randn(centres.shape, generator=generator) @ spread.T
+    known = ask(x)
+    kept = torch.cat([known, known[torch.cdist(centres, x).argmin(1)]])
+    rows = torch.cat([x, centres + 0.3 * steps])
+    fitted = DecisionTreeClassifier(max_leaf_nodes=15, random_state=0)
+    fitted.fit(rows.numpy(), kept.numpy())
+    tree = fitted.tree_
+    return dict(
+        feature=tree.feature.clip(min=-1).tolist(),
+        threshold=tree.threshold.tolist(),
+        left=tree.children_left.tolist(),
+        right=tree.children_right.tolist(),
+        label=fitted.classes_[tree.value[:, 0].argmax(1)].tolist(),
+    )

@@ -1,0 +1,20 @@
+# The library: surrogate_tree with each column drawn by itself, cut at a depth.
+
+
+def grow_surrogate(ask, x: Tensor, generator: torch.Generator) -> dict[str, list]:
+    n = 4000 - len(x)
+    spread = torch.linalg.cholesky(torch.cov(x.T) + 1e-6 * torch.eye(x.shape[1]))
+    centres = x[torch.randint(len(x), (n,), generator=generator)]
+    rows = torch.cat(
+        [x, torch.stack([c[torch.randint(len(x), (n,), generator=generator)] for c in x.T], 1)]
+    )
+    fitted = DecisionTreeClassifier(max_depth=3, random_state=0)
+    fitted.fit(rows.numpy(), ask(rows).numpy())
+    tree = fitted.tree_
+    return dict(
+        feature=tree.feature.clip(min=-1).tolist(),
+        threshold=tree.threshold.tolist(),
+        left=tree.children_left.tolist(),
+        right=tree.children_right.tolist(),
+        label=fitted.classes_[tree.value[:, 0].argmax(1)].tolist(),
+    )
