@@ -355,3 +355,22 @@ def test_bars_of_the_shortest_file_leave_a_margin():
         assert bars["second"] * 1.2 < min(files[name]["bytes"]), name
     zlib = files["pruned_shared_zlib"]["bytes"]
     assert bars["third"] < min(zlib) and max(zlib) < bars["second"]
+
+
+def test_bars_of_the_surrogate_leave_a_margin():
+    """grow_surrogate: four draws of networks for each answer, and the bars of its test cell."""
+    assignment = ASSIGNMENTS["06_explanation"]
+    stored = json.loads((assignment.variants / "grow_surrogate" / "margin.json").read_text())
+    bars, name = stored["bars"], "hidden_grow_surrogate_fidelity"
+    (cell,) = (t.source for t in assignment.tasks["grow_surrogate"].tests if t.name == name)
+    assert f"part >= {bars['half']}" in cell and f"part >= {bars['full']}" in cell
+    expected = assignment.expectations("grow_surrogate")
+    for answer, measured in stored["answers"].items():
+        parts, entry = measured["part"], expected.get(answer, {})
+        assert len(parts) >= 4 and measured["seconds"] < 1, answer
+        if name in entry.get("fails", ()):
+            assert max(parts) < bars["half"] - 0.05, answer
+        elif name in entry.get("partial", {}):  # the networks that it is graded on
+            assert bars["half"] + 0.05 < parts[0] < bars["full"] - 0.05, answer
+        else:
+            assert min(parts) > bars["full"] + 0.05, answer

@@ -10,7 +10,9 @@ def grow_surrogate(ask, x, generator):
     j = near[i, torch.randint(5, (n,), generator=generator)]
     t = torch.rand(n, 1, generator=generator)
     drawn = (
-        x[i] + t * (x[j] - x[i]) + 0.25 * spread * torch.randn(n, x.shape[1], generator=generator)
+        x[i]
+        + 0.6 * t * (x[j] - x[i])
+        + 0.3 * spread * torch.randn(n, x.shape[1], generator=generator)
     )
     rows = torch.cat([x, drawn])[:4000]
     y = ask(rows)

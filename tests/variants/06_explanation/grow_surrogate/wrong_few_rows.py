@@ -1,8 +1,8 @@
-# Misconception: Two hundred rows more are enough.
+# Misconception: Twice as many rows are enough.
 
 
 def grow_surrogate(ask, x: Tensor, generator: torch.Generator) -> dict[str, list]:
-    n = 200
+    n = 100
     spread = torch.linalg.cholesky(torch.cov(x.T) + 1e-6 * torch.eye(x.shape[1]))
     centres = x[torch.randint(len(x), (n,), generator=generator)]
     steps = torch.randn(centres.shape, generator=generator) @ spread.T
