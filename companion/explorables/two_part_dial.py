@@ -32,7 +32,7 @@ PRESETS = (
         "Fewer weights make the network shorter and the labels longer. Between is the shortest "
         "message, less than half of what the labels take alone. Its network is neither the "
         "smallest of the grid nor the most accurate.",
-        density=0.3, n_levels=8, coder="arithmetic", labels="true", along="density", shown="bits",
+        density=0.4, n_levels=8, coder="arithmetic", labels="true", along="density", shown="bits",
     ),
     preset(
         "float32",
@@ -50,16 +50,16 @@ PRESETS = (
     preset(
         "equal words",
         "With as many bits for every number a zero costs what a weight does, so pruning saves "
-        "nothing: the shortest message keeps every weight. Pruning needs a coder that knows how "
-        "common zeros are.",
-        density=0.3, n_levels=8, coder="raw", labels="true", along="density", shown="bits",
+        "nothing by itself: the shortest message keeps most weights. Pruning needs a coder that "
+        "knows how common zeros are.",
+        density=0.4, n_levels=8, coder="raw", labels="true", along="density", shown="bits",
     ),
     preset(
         "shuffled labels",
         "Nothing connects these labels with their series, and no network pays: each of the 48 "
         "messages is longer than the labels alone. What a network learns by heart costs it more "
         "bits than it saves.",
-        density=0.3, n_levels=8, coder="arithmetic", labels="random", along="density",
+        density=0.4, n_levels=8, coder="arithmetic", labels="random", along="density",
         shown="bits",
     ),
 )  # fmt: skip

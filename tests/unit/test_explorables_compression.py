@@ -176,7 +176,7 @@ def test_what_the_presets_of_the_dial_say_is_so():
     assert 0.9 * uniform < small["labels"] < uniform < small["total"]
 
     equal = ends["equal words"]
-    assert equal["densities"][equal["shortest"][0]] == 1.0
+    assert equal["densities"][equal["shortest"][0]] > 0.6 > first["densities"][first["place"][0]]
     assert min(map(min, equal["totals"])) > 1.2 * min(map(min, first["totals"]))
 
     shuffled = ends["shuffled labels"]
