@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from companion import explanation, models
 from companion.data import Dataset, load
 from companion.device import seed_everything
+from companion.explanation.start import spectral_start
+from companion.explanation.tsne import _forces
 from companion.training import fit, predict
 
 SEEDS = (0, 1, 2)
@@ -123,13 +125,7 @@ def tree() -> dict[str, Any]:
         "seeds": [0],
         "features": SIX_FEATURES,
         "fidelity": explanation.fidelity(grown, answer, raw.inputs),
-        "tree": {
-            "feature": grown.feature.tolist(),
-            "threshold": [round(t, 5) for t in grown.threshold.tolist()],
-            "left": grown.left.tolist(),
-            "right": grown.right.tolist(),
-            "counts": grown.counts.tolist(),
-        },
+        "tree": {name: values.tolist() for name, values in grown.arrays().items()},
     }
 
 
@@ -138,10 +134,12 @@ NET = [digits_net, models.mlp]
 TREE = [explanation.surrogate_tree, explanation.queries, explanation.grow_tree]
 COVERS: dict[str, list[Any]] = {
     "maps": [
-        explanation.pca, explanation.tsne, explanation.tsne_gradient, explanation.umap,
-        explanation.fuzzy_graph, explanation.trustworthiness, explanation.continuity,
+        explanation.pca, explanation.nearest_neighbours, explanation.row_perplexity_search,
+        explanation.joint_probabilities, explanation.tsne, _forces, explanation.smooth_knn,
+        explanation.fuzzy_graph, explanation.fit_ab, spectral_start, explanation.umap,
+        explanation.trustworthiness, explanation.continuity,
     ],
     "queries": [*NET, *TREE, explanation.fidelity],
     "soft": [*NET, explanation.SoftTree, explanation.train_soft_tree],
-    "tree": TREE,
+    "tree": [models.mlp, *TREE, explanation.Tree],
 }  # fmt: skip

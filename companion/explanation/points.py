@@ -40,6 +40,18 @@ def checked_points(x: Tensor, *, name: str = "x", at_least: int = 2) -> Tensor:
     return x.detach()
 
 
+def table(x: Tensor) -> Tensor:
+    """`x` (N, ...) as float32 rows (N, D), detached.
+
+    Raises:
+        ValueError: no tensor, or one without a dimension beside that of the examples.
+    """
+    if not isinstance(x, Tensor) or x.ndim < 2:
+        shape = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
+        raise ValueError(f"x is {shape}, expected a tensor (N, ...): one row for each example")
+    return x.detach().flatten(1).float()
+
+
 def checked_count(value: int, name: str, *, low: int, high: int | None = None) -> int:
     """`value` as an int in [low, high].
 
@@ -48,8 +60,8 @@ def checked_count(value: int, name: str, *, low: int, high: int | None = None) -
     """
     is_integer = isinstance(value, Integral) and not isinstance(value, bool)
     if not is_integer or value < low or (high is not None and value > high):
-        limits = f"at least {low}" if high is None else f"{low} to {high}"
-        raise ValueError(f"{name} is {value!r}, expected an integer, {limits}")
+        limits = f"of at least {low}" if high is None else f"from {low} to {high}"
+        raise ValueError(f"{name} must be an integer {limits}, got {value!r}")
     return int(value)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from companion.explanation.tree import Tree, _table
+from companion.explanation.points import table
+from companion.explanation.tree import Tree
 
 
 def tree_rules(
@@ -55,7 +56,7 @@ def path_rules(
         ValueError: as in `tree_rules`.
     """
     features, classes = names(tree, feature_names, class_names)
-    values = _table(row.reshape(1, -1))[0]
+    values = table(row.reshape(1, -1))[0]
     *asked, leaf = tree.path(row)
     lines = []
     for node in asked:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from companion.explanation.points import checked_count, table
 
 FIELDS = ("feature", "threshold", "left", "right", "counts")
 
@@ -92,10 +93,10 @@ class Tree:
         """
         is_leaf = self.feature < 0
         if max_depth is not None:
-            _check_whole("max_depth", max_depth, 0)
+            checked_count(max_depth, "max_depth", low=0)
             is_leaf = is_leaf | (self.depths >= max_depth)
         if max_leaves is not None:
-            _check_whole("max_leaves", max_leaves, 1)
+            checked_count(max_leaves, "max_leaves", low=1)
             if (self.right != self.left + 1)[self.feature >= 0].any():
                 raise ValueError(
                     "this tree was grown depth first, so its first leaves are not its best: grow "
@@ -126,7 +127,7 @@ class Tree:
 
     def _trace(self, x: Tensor) -> list[Tensor]:
         """The node (N,) of each example after 0, 1, ... decisions; it stays at its leaf."""
-        rows = _table(x)
+        rows = table(x)
         used = int(self.feature.max()) + 1
         if rows.shape[1] < used:
             raise ValueError(f"the tree asks for {used} features, got {rows.shape[1]}")
@@ -216,7 +217,7 @@ def grow_tree(
         ("max_depth", max_depth, 0), ("max_leaves", max_leaves, 1), ("min_leaf", min_leaf, 1),
     ):  # fmt: skip
         if value is not None:
-            _check_whole(name, value, least)
+            checked_count(value, name, low=least)
     if max_depth == 0 or max_leaves == 1:
         leaf, nothing = torch.tensor([-1]), torch.zeros(1)
         return Tree(leaf, nothing, leaf, leaf, torch.bincount(y.cpu(), minlength=n_classes)[None])
@@ -266,7 +267,7 @@ def with_split(tree: Tree, node: int, feature: int, threshold: float, x: Tensor,
         ValueError: `node` is a leaf or outside the tree, or there is no such feature.
     """
     _check_split(tree, node)
-    n_features = _table(x).shape[1]
+    n_features = table(x).shape[1]
     if not 0 <= feature < n_features:
         raise ValueError(f"feature is {feature}, expected 0 to {n_features - 1}")
     features, thresholds = tree.feature.clone(), tree.threshold.clone()
@@ -302,16 +303,8 @@ def _pruned(tree: Tree, is_leaf: Tensor) -> Tree:
     )
 
 
-def _table(x: Tensor) -> Tensor:
-    """`x` (N, ...) as float32 rows (N, D)."""
-    if not isinstance(x, Tensor) or x.ndim < 2:
-        shape = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
-        raise ValueError(f"x is {shape}, expected a tensor (N, ...): one row for each example")
-    return x.detach().flatten(1).float()
-
-
 def _check(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    rows = _table(x)
+    rows = table(x)
     if y.dtype != torch.int64 or y.shape != rows.shape[:1]:
         raise ValueError(
             f"y is {y.dtype} of shape {tuple(y.shape)}, expected torch.int64 labels ({len(rows)},)"
@@ -336,8 +329,3 @@ def _check_split(tree: Tree, node: int) -> None:
     if not 0 <= node < tree.n_nodes or tree.feature[node] < 0:
         splits = torch.nonzero(tree.feature >= 0).flatten().tolist()
         raise ValueError(f"node {node} holds no split; the splits are at {splits[:20]}")
-
-
-def _check_whole(name: str, value: int, least: int) -> None:
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from companion.codelength import TwoPartCode
+from companion.explanation.points import table
 from companion.explanation.surrogate import answers
-from companion.explanation.tree import Tree, _table, grow_tree, recount
+from companion.explanation.tree import Tree, grow_tree, recount
 
 
 def tree_bits(tree: Tree, *, n_features: int, threshold_bits: int = 8) -> float:
@@ -36,7 +37,7 @@ def on_grid(tree: Tree, x: Tensor, *, threshold_bits: int = 8) -> Tree:
     Those of a feature lie in the middles of as many equal steps from its lowest to its highest
     value in `x` (N, ...), which the receiver has.  The leaves keep what they say.
     """
-    rows = _table(x).cpu().double()
+    rows = table(x).cpu().double()
     low, span = rows.amin(0), rows.amax(0) - rows.amin(0)  # (D,)
     n_cuts = 2**threshold_bits
     feature = tree.feature.clamp(min=0)

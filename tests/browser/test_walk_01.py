@@ -6,14 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driver import Explorable, Reader, echo_p95, p95, write_notebook
-from test_walk import FIRST_PAINT, MOST, brightness, report
+from driver import Explorable, Reader, write_notebook
+from reading import must_be_readable, press_preset, walked
 
 pytestmark = [pytest.mark.browser, pytest.mark.turns("walk", by="module")]
 
-WINDOW = {"width": 950, "height": 1000}
-TALLEST = 700  # px, so that an explorable is seen whole
-SMALLEST_TEXT = 11.0  # px
 
 WALK = [
     """import torch
@@ -44,33 +41,11 @@ def reader(browser: Any, lab: str, served_folder: Path) -> Any:
 
 @pytest.mark.bench
 def test_short_walk(reader: Reader) -> None:
-    echo = echo_p95(reader, 1)
-    rows = [{"name": "echo", "first_paint": reader.explorable(1).first_paint, "p95": echo, "n": 40}]
-    for cell in (2, 3):
-        reader.run_cell(cell)
-        explorable = reader.explorable(cell)
-        waited = explorable.root.evaluate("root => Number(root.dataset.paintedAt) - window.started")
-        counts = explorable.move_everything()
-        print(f"\n{explorable.name}: {counts}")
+    for name, counts in walked(reader, (2, 3), "walk_01").items():
         assert counts["presets"] == 5
         assert counts["sliders"] >= 2 and counts["menus"] >= 2
-        assert counts["knobs"] == (9 if explorable.name == "scope" else 0)
-        assert counts["pictures"] == (1 if explorable.name == "race" else 0)
-        times = explorable.latencies
-        rows.append(
-            {"name": explorable.name, "first_paint": waited, "p95": p95(times), "n": len(times)}
-        )
-    report(rows, "walk_01")
-    for row in rows[1:]:
-        assert row["p95"] <= max(MOST, 3 * echo), f"{row['name']} answers in {row['p95']:.0f} ms"
-        assert row["first_paint"] <= max(FIRST_PAINT, 20 * echo), row
-    assert reader.errors == []
-    assert reader.strangers == [], "the page asked for something outside this machine"
-
-
-def press_preset(explorable: Explorable, name: str) -> None:
-    button = explorable.root.locator(f"button.ce-preset[data-preset='{name}']")
-    explorable.must_answer(f"preset {name!r}", button.click)
+        assert counts["knobs"] == (9 if name == "scope" else 0)
+        assert counts["pictures"] == (1 if name == "race" else 0)
 
 
 def weight(explorable: Explorable, name: str) -> Any:
@@ -172,37 +147,8 @@ FITS = """root => [...root.querySelectorAll('svg g')].flatMap(group => {
             || box.bottom > frame.bottom + 1;
     }).map(text => text.textContent);
 })"""
-# The scale of a matrix is the length of its first column; of a turned text `a` alone is 0.
-SIZES = """root => [...root.querySelectorAll('text, p, label, output, li, button, select')]
-    .filter(node => node.getClientRects().length > 0)
-    .map(node => {
-        const { a, b } = node.getScreenCTM ? node.getScreenCTM() : { a: 1, b: 0 };
-        return [parseFloat(getComputedStyle(node).fontSize) * Math.hypot(a, b), node.textContent];
-    })"""
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_they_fit_one_screen_and_can_be_read(reader: Reader, theme: str) -> None:
-    reader.use_theme(theme)
-    size = reader.page.viewport_size
-    reader.page.set_viewport_size(WINDOW)
-    for cell in (2, 3):
-        reader.run_cell(cell)
-        explorable = reader.explorable(cell)
-        ink, paper = explorable.root.evaluate(
-            "root => { const s = getComputedStyle(root); return [s.color, s.backgroundColor]; }"
-        )
-        dark, bright = sorted((brightness(ink), brightness(paper)))
-        assert dark < 0.3 < 0.6 < bright and (theme == "dark") == (brightness(paper) == dark)
-        names = explorable.root.locator("button.ce-preset").all_inner_texts()
-        for i, name in enumerate(names):
-            press_preset(explorable, name)
-            reader.picture(f"{explorable.name}-{theme}-{i}", explorable.root)
-            assert explorable.root.bounding_box()["height"] <= TALLEST, name
-            assert explorable.root.evaluate(FITS) == [], f"{name}: text leaves its box"
-            small = [row for row in explorable.root.evaluate(SIZES) if row[0] < SMALLEST_TEXT]
-            assert small == [], name
-        overflow = "root => root.scrollWidth > root.clientWidth"
-        assert not explorable.root.evaluate(overflow), f"{explorable.name} is too wide"
-    reader.page.set_viewport_size(size)
-    reader.use_theme("light")
+    must_be_readable(reader, (2, 3), theme, stray=FITS)

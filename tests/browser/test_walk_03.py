@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driver import Reader, echo_p95, p95, write_notebook
-from test_walk import FIRST_PAINT, MOST, brightness, report
-from test_walk_01 import SIZES, SMALLEST_TEXT, TALLEST, WINDOW, press_preset
+from driver import Reader, write_notebook
+from reading import must_be_readable, press_preset, walked
 
 pytestmark = [pytest.mark.browser, pytest.mark.turns("walk", by="module")]
 
@@ -47,27 +46,10 @@ def reader(browser: Any, lab: str, served_folder: Path) -> Any:
 
 @pytest.mark.bench
 def test_short_walk(reader: Reader) -> None:
-    echo = echo_p95(reader, 1)
-    rows = [{"name": "echo", "first_paint": reader.explorable(1).first_paint, "p95": echo, "n": 40}]
-    for cell in (2, 3):
-        reader.run_cell(cell)
-        explorable = reader.explorable(cell)
-        waited = explorable.root.evaluate("root => Number(root.dataset.paintedAt) - window.started")
-        counts = explorable.move_everything()
-        print(f"\n{explorable.name}: {counts}")
+    for name, counts in walked(reader, (2, 3), "walk_03").items():
         assert 3 <= counts["presets"] <= 5
-        assert counts["sliders"] == (1 if explorable.name == "dial" else 3)
+        assert counts["sliders"] == (1 if name == "dial" else 3)
         assert counts["menus"] == 4
-        times = explorable.latencies
-        rows.append(
-            {"name": explorable.name, "first_paint": waited, "p95": p95(times), "n": len(times)}
-        )
-    report(rows, "walk_03")
-    for row in rows[1:]:
-        assert row["p95"] <= max(MOST, 3 * echo), f"{row['name']} answers in {row['p95']:.0f} ms"
-        assert row["first_paint"] <= max(FIRST_PAINT, 20 * echo), row
-    assert reader.errors == []
-    assert reader.strangers == [], "the page asked for something outside this machine"
 
 
 def click_into(reader: Reader, svg: Any, share: float) -> None:
@@ -138,38 +120,6 @@ def test_own_dropout_is_judged(reader: Reader) -> None:
     reader.picture("committee-own", own.root)
 
 
-INSIDE = """root => [...root.querySelectorAll('svg')].flatMap(svg => {
-    const frame = svg.getBoundingClientRect();
-    return [...svg.querySelectorAll('text')].filter(text => {
-        const box = text.getBoundingClientRect();
-        return box.left < frame.left - 1 || box.right > frame.right + 1
-            || box.top < frame.top - 1 || box.bottom > frame.bottom + 1;
-    }).map(text => text.textContent);
-})"""
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_they_fit_one_screen_and_can_be_read(reader: Reader, theme: str) -> None:
-    reader.use_theme(theme)
-    size = reader.page.viewport_size
-    reader.page.set_viewport_size(WINDOW)
-    for cell in (2, 3):
-        reader.run_cell(cell)
-        explorable = reader.explorable(cell)
-        ink, paper = explorable.root.evaluate(
-            "root => { const s = getComputedStyle(root); return [s.color, s.backgroundColor]; }"
-        )
-        dark, bright = sorted((brightness(ink), brightness(paper)))
-        assert dark < 0.3 < 0.6 < bright and (theme == "dark") == (brightness(paper) == dark)
-        names = explorable.root.locator("button.ce-preset").all_inner_texts()
-        for i, name in enumerate(names):
-            press_preset(explorable, name)
-            reader.picture(f"{explorable.name}-{theme}-{i}", explorable.root)
-            assert explorable.root.bounding_box()["height"] <= TALLEST, name
-            assert explorable.root.evaluate(INSIDE) == [], f"{name}: text leaves its chart"
-            small = [row for row in explorable.root.evaluate(SIZES) if row[0] < SMALLEST_TEXT]
-            assert small == [], name
-        overflow = "root => root.scrollWidth > root.clientWidth"
-        assert not explorable.root.evaluate(overflow), f"{explorable.name} is too wide"
-    reader.page.set_viewport_size(size)
-    reader.use_theme("light")
+    must_be_readable(reader, (2, 3), theme)

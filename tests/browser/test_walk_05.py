@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driver import Reader, echo_p95, p95, write_notebook
-from test_walk import FIRST_PAINT, MOST, brightness, report
-from test_walk_01 import SIZES, SMALLEST_TEXT, TALLEST, WINDOW, press_preset
-from test_walk_03 import INSIDE, click_into
+from driver import Reader, write_notebook
+from reading import must_be_readable, walked
+from test_walk_03 import click_into
 
 pytestmark = [pytest.mark.browser, pytest.mark.turns("walk", by="module")]
 
@@ -35,28 +34,11 @@ def reader(browser: Any, lab: str, served_folder: Path) -> Any:
 
 @pytest.mark.bench
 def test_short_walk(reader: Reader) -> None:
-    echo = echo_p95(reader, 1)
-    rows = [{"name": "echo", "first_paint": reader.explorable(1).first_paint, "p95": echo, "n": 40}]
-    for cell in (2, 3):
-        reader.run_cell(cell)
-        explorable = reader.explorable(cell)
-        waited = explorable.root.evaluate("root => Number(root.dataset.paintedAt) - window.started")
-        counts = explorable.move_everything()
-        print(f"\n{explorable.name}: {counts}")
-        is_dial = explorable.name == "twopart"
+    for name, counts in walked(reader, (2, 3), "walk_05").items():
+        is_dial = name == "twopart"
         assert counts["presets"] == 5
         assert counts["sliders"] == (2 if is_dial else 3)
         assert counts["menus"] == (4 if is_dial else 2)
-        times = explorable.latencies
-        rows.append(
-            {"name": explorable.name, "first_paint": waited, "p95": p95(times), "n": len(times)}
-        )
-    report(rows, "walk_05")
-    for row in rows[1:]:
-        assert row["p95"] <= max(MOST, 3 * echo), f"{row['name']} answers in {row['p95']:.0f} ms"
-        assert row["first_paint"] <= max(FIRST_PAINT, 20 * echo), row
-    assert reader.errors == []
-    assert reader.strangers == [], "the page asked for something outside this machine"
 
 
 def test_the_dial_turns_by_keyboard_and_by_a_click(reader: Reader) -> None:
@@ -117,26 +99,4 @@ def test_the_knob_turns_the_layer_that_is_shown(reader: Reader) -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_they_fit_one_screen_and_can_be_read(reader: Reader, theme: str) -> None:
-    reader.use_theme(theme)
-    size = reader.page.viewport_size
-    reader.page.set_viewport_size(WINDOW)
-    for cell in (2, 3):
-        reader.run_cell(cell)
-        explorable = reader.explorable(cell)
-        ink, paper = explorable.root.evaluate(
-            "root => { const s = getComputedStyle(root); return [s.color, s.backgroundColor]; }"
-        )
-        dark, bright = sorted((brightness(ink), brightness(paper)))
-        assert dark < 0.3 < 0.6 < bright and (theme == "dark") == (brightness(paper) == dark)
-        names = explorable.root.locator("button.ce-preset").all_inner_texts()
-        for i, name in enumerate(names):
-            press_preset(explorable, name)
-            reader.picture(f"{explorable.name}-{theme}-{i}", explorable.root)
-            assert explorable.root.bounding_box()["height"] <= TALLEST, name
-            assert explorable.root.evaluate(INSIDE) == [], f"{name}: text leaves its chart"
-            small = [row for row in explorable.root.evaluate(SIZES) if row[0] < SMALLEST_TEXT]
-            assert small == [], name
-        overflow = "root => root.scrollWidth > root.clientWidth"
-        assert not explorable.root.evaluate(overflow), f"{explorable.name} is too wide"
-    reader.page.set_viewport_size(size)
-    reader.use_theme("light")
+    must_be_readable(reader, (2, 3), theme)

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driver import Reader, echo_p95, p95, write_notebook
-from test_walk import FIRST_PAINT, MOST, brightness, report
-from test_walk_01 import SIZES, SMALLEST_TEXT, TALLEST, WINDOW, press_preset
-from test_walk_03 import INSIDE, click_into
+from driver import Reader, write_notebook
+from reading import must_be_readable, press_preset, walked
+from test_walk_03 import click_into
 
 pytestmark = [pytest.mark.browser, pytest.mark.turns("walk", by="module")]
 
@@ -44,26 +43,8 @@ def reader(browser: Any, lab: str, served_folder: Path) -> Any:
 
 @pytest.mark.bench
 def test_short_walk(reader: Reader) -> None:
-    echo = echo_p95(reader, 1)
-    rows = [{"name": "echo", "first_paint": reader.explorable(1).first_paint, "p95": echo, "n": 40}]
-    for cell in CELLS:
-        reader.run_cell(cell)
-        explorable = reader.explorable(cell)
-        waited = explorable.root.evaluate("root => Number(root.dataset.paintedAt) - window.started")
-        counts = explorable.move_everything()
-        print(f"\n{explorable.name}: {counts}")
-        expected = COUNTS[explorable.name]
-        assert {kind: counts[kind] for kind in expected} == expected
-        times = explorable.latencies
-        rows.append(
-            {"name": explorable.name, "first_paint": waited, "p95": p95(times), "n": len(times)}
-        )
-    report(rows, "walk_06")
-    for row in rows[1:]:
-        assert row["p95"] <= max(MOST, 3 * echo), f"{row['name']} answers in {row['p95']:.0f} ms"
-        assert row["first_paint"] <= max(FIRST_PAINT, 20 * echo), row
-    assert reader.errors == []
-    assert reader.strangers == [], "the page asked for something outside this machine"
+    for name, counts in walked(reader, CELLS, "walk_06").items():
+        assert {kind: counts[kind] for kind in COUNTS[name]} == COUNTS[name]
 
 
 def no_shortcut_fires(reader: Reader) -> None:
@@ -180,26 +161,4 @@ def test_the_detector_is_walked_and_asked(reader: Reader) -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_they_fit_one_screen_and_can_be_read(reader: Reader, theme: str) -> None:
-    reader.use_theme(theme)
-    size = reader.page.viewport_size
-    reader.page.set_viewport_size(WINDOW)
-    for cell in CELLS:
-        reader.run_cell(cell)
-        explorable = reader.explorable(cell)
-        ink, paper = explorable.root.evaluate(
-            "root => { const s = getComputedStyle(root); return [s.color, s.backgroundColor]; }"
-        )
-        dark, bright = sorted((brightness(ink), brightness(paper)))
-        assert dark < 0.3 < 0.6 < bright and (theme == "dark") == (brightness(paper) == dark)
-        names = explorable.root.locator("button.ce-preset").all_inner_texts()
-        for i, name in enumerate(names):
-            press_preset(explorable, name)
-            reader.picture(f"{explorable.name}-{theme}-{i}", explorable.root)
-            assert explorable.root.bounding_box()["height"] <= TALLEST, name
-            assert explorable.root.evaluate(INSIDE) == [], f"{name}: text leaves its chart"
-            small = [row for row in explorable.root.evaluate(SIZES) if row[0] < SMALLEST_TEXT]
-            assert small == [], name
-        overflow = "root => root.scrollWidth > root.clientWidth"
-        assert not explorable.root.evaluate(overflow), f"{explorable.name} is too wide"
-    reader.page.set_viewport_size(size)
-    reader.use_theme("light")
+    must_be_readable(reader, CELLS, theme)
