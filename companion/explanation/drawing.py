@@ -10,9 +10,8 @@ from typing import Any
 
 from torch import Tensor
 
-from companion.explanation.points import checked_count
 from companion.explanation.rules import names, share
-from companion.explanation.tree import Tree
+from companion.explanation.tree import Tree, check_whole
 
 LEVEL, LEAF_HEIGHT, MARGIN, LINE = 92, 66, 12, 14  # pixels
 MAX_BYTES = 60_000
@@ -57,7 +56,7 @@ def draw_tree(
     alt = " ".join(alt.split())
     if len(alt.split()) < 3:
         raise ValueError(f"alt text says in a sentence what the tree shows; got {alt!r}")
-    checked_count(max_depth, "max_depth", low=0)
+    check_whole("max_depth", max_depth, 0)
     features, classes = names(tree, feature_names, class_names)
     top = tree.cut(max_depth=max_depth)
     path = set(top.path(highlight)) if highlight is not None else set()

@@ -60,8 +60,8 @@ def checked_count(value: int, name: str, *, low: int, high: int | None = None) -
     """
     is_integer = isinstance(value, Integral) and not isinstance(value, bool)
     if not is_integer or value < low or (high is not None and value > high):
-        limits = f"of at least {low}" if high is None else f"from {low} to {high}"
-        raise ValueError(f"{name} must be an integer {limits}, got {value!r}")
+        limits = f"at least {low}" if high is None else f"{low} to {high}"
+        raise ValueError(f"{name} is {value!r}, expected an integer, {limits}")
     return int(value)
 
 

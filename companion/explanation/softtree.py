@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from companion.explanation.points import checked_count
+from companion.explanation.tree import check_whole
 
 
 class SoftTree(nn.Module):
@@ -26,7 +26,7 @@ class SoftTree(nn.Module):
     def __init__(self, n_inputs: int, depth: int, n_classes: int) -> None:
         super().__init__()
         for name, size in (("n_inputs", n_inputs), ("depth", depth), ("n_classes", n_classes)):
-            checked_count(size, name, low=1)
+            check_whole(name, size, 1)
         self.depth = depth
         self.gates = nn.Linear(n_inputs, 2**depth - 1)  # the questions, level by level
         self.inverse_temperature = nn.Parameter(torch.ones(2**depth - 1))
@@ -102,7 +102,7 @@ def train_soft_tree(
     """
     _check_targets(tree, x, targets)
     for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-        checked_count(value, name, low=1)
+        check_whole(name, value, 1)
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(tree.parameters(), lr=lr)
     losses = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from companion.explanation.points import checked_count, table
+from companion.explanation.points import table
 
 FIELDS = ("feature", "threshold", "left", "right", "counts")
 
@@ -93,10 +94,10 @@ class Tree:
         """
         is_leaf = self.feature < 0
         if max_depth is not None:
-            checked_count(max_depth, "max_depth", low=0)
+            check_whole("max_depth", max_depth, 0)
             is_leaf = is_leaf | (self.depths >= max_depth)
         if max_leaves is not None:
-            checked_count(max_leaves, "max_leaves", low=1)
+            check_whole("max_leaves", max_leaves, 1)
             if (self.right != self.left + 1)[self.feature >= 0].any():
                 raise ValueError(
                     "this tree was grown depth first, so its first leaves are not its best: grow "
@@ -217,7 +218,7 @@ def grow_tree(
         ("max_depth", max_depth, 0), ("max_leaves", max_leaves, 1), ("min_leaf", min_leaf, 1),
     ):  # fmt: skip
         if value is not None:
-            checked_count(value, name, low=least)
+            check_whole(name, value, least)
     if max_depth == 0 or max_leaves == 1:
         leaf, nothing = torch.tensor([-1]), torch.zeros(1)
         return Tree(leaf, nothing, leaf, leaf, torch.bincount(y.cpu(), minlength=n_classes)[None])
@@ -329,3 +330,9 @@ def _check_split(tree: Tree, node: int) -> None:
     if not 0 <= node < tree.n_nodes or tree.feature[node] < 0:
         splits = torch.nonzero(tree.feature >= 0).flatten().tolist()
         raise ValueError(f"node {node} holds no split; the splits are at {splits[:20]}")
+
+
+def check_whole(name: str, value: int, least: int) -> None:
+    """Raises ValueError where `value` is no integer of at least `least`."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
